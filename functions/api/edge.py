@@ -1,0 +1,66 @@
+"""The outermost layer of the app: request ids, the stage in the path, and the last resort for a bug."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from functions.api.problems import internal_error, problem
+from functions.core.logs import logger
+
+REQUEST_ID = "x-request-id"
+
+
+class Edge:
+    """ASGI middleware. Adds `x-request-id` (Lambda's request id) to every answer; a bug becomes a 500 problem."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = getattr(scope.get("aws.context"), "aws_request_id", None) or str(uuid4())
+        scope["root_path"] = scope.get("root_path") or stage_prefix(scope)
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            logger.exception("a request met a bug", extra={"request_id": request_id, "method": scope["method"]})
+            if started:
+                raise
+            await problem(scope, internal_error())(scope, receive, send_with_id)
+
+
+def stage_prefix(scope: Mapping[str, Any]) -> str:
+    """`/STAGE` where the path of the event begins with it: an HTTP API puts a named stage there, `$default` not."""
+    prefix = f"/{_gateway(scope).get('stage', '$default')}"
+    path = str(scope["path"])
+    return prefix if path == prefix or path.startswith(f"{prefix}/") else ""
+
+
+def link(scope: Mapping[str, Any], path: str) -> str:
+    """A path of ours as the client must write it.
+
+    A named stage is part of the client's path on the API's own domain only: on a custom domain the mapping chooses the
+    stage, though the event's path still begins with it.
+    """
+    domain = str(_gateway(scope).get("domainName") or "")
+    own = not domain or ".execute-api." in domain
+    return str(scope.get("root_path", "")) + path if own else path
+
+
+def _gateway(scope: Mapping[str, Any]) -> Mapping[str, Any]:
+    context = scope.get("aws.event", {}).get("requestContext", {})
+    return context if isinstance(context, Mapping) else {}

@@ -1,0 +1,47 @@
+"""The api function: an API Gateway HTTP API event (payload format 2.0) in, its answer out."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mangum import Mangum
+
+from functions.api.app import create_app
+from functions.api.edge import Edge
+from functions.api.problems import misconfigured, refusal
+from functions.core.errors import Misconfigured
+from functions.core.logs import logger
+from functions.core.wiring import parts
+
+if TYPE_CHECKING:
+    from mangum.types import ASGI, LambdaContext
+
+_TEXT_TYPES = ["text/", "application/json", "application/problem+json"]  # every other body leaves as base64
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one request."""
+    return respond(_app(), event, context)
+
+
+def respond(app: ASGI, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """The app's answer to an event, on an event loop of its own, whatever thread this is."""
+    with asyncio.Runner() as runner:
+        asyncio.set_event_loop(runner.get_loop())
+        return Mangum(app, lifespan="off", text_mime_types=_TEXT_TYPES)(event, context)
+
+
+def _app() -> ASGI:
+    """The app; while the configuration is wrong, one that says so and tries again at the next event."""
+    try:
+        return _configured_app()
+    except Misconfigured as error:
+        logger.error(str(error))
+        return Edge(refusal(misconfigured()))
+
+
+@cache
+def _configured_app() -> ASGI:
+    return create_app(parts())

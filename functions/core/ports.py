@@ -1,0 +1,244 @@
+"""What rooms need from the world, as Protocols; wiring hands in the real ones, a test or a simulator its own.
+
+Everything is async so that a simulator can drive the rooms on a loop with virtual time; the AWS and SQL adapters run
+their synchronous clients on threads. Every method may raise the `Retryable` of its port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
+
+from functions.core.model import (
+    ChunkError,
+    ChunkHint,
+    ChunkResult,
+    Claim,
+    ClaimedBatch,
+    Failure,
+    FinalizeTask,
+    JobView,
+    ModelAnswer,
+    ModelCall,
+    Moved,
+    NewJob,
+    Plan,
+    Span,
+)
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Runs a blocking call without blocking the loop: on a thread, or inline in a simulation."""
+
+    def __call__(self, call: Callable[[], T]) -> Awaitable[T]: ...
+
+
+class Deadline(Protocol):
+    """When the invocation ends."""
+
+    def remaining(self) -> float:
+        """Seconds left; never negative."""
+        ...
+
+
+class Provider(Protocol):
+    """A model, opened for one invocation (a client may belong to an event loop)."""
+
+    async def analyse(self, call: ModelCall) -> ModelAnswer:
+        """The model's answer to one chunk. Raises ProviderError, nothing else."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Providers(Protocol):
+    """The models this deployment may use."""
+
+    def check(self, model: str) -> None:
+        """Raise Rejected (422, naming the models there are) when `model` is not one of them."""
+        ...
+
+    def open(self, model: str) -> Provider:
+        """The provider for a model. Raises ProviderError when it cannot be opened (no key, unknown name)."""
+        ...
+
+
+class Documents(Protocol):
+    """The bucket: documents by key, read by byte ranges, and large results."""
+
+    async def put(self, key: str, data: bytes, *, content_type: str) -> None: ...
+
+    async def put_stream(self, key: str, blocks: AsyncIterator[bytes], *, content_type: str) -> int:
+        """Store the blocks as one object in constant memory; its size in bytes."""
+        ...
+
+    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
+        """The bytes `byte_start` to `byte_end` (half-open), exactly. Raises DocumentMissing, DocumentUnreadable."""
+        ...
+
+    async def delete(self, key: str) -> None: ...
+
+    async def presign(self, key: str, *, seconds: int) -> str:
+        """A URL under which anyone may read the object for so long."""
+        ...
+
+
+class Queues(Protocol):
+    """The three queues. A send that returns has been taken by the queue."""
+
+    async def send_chunks(self, hints: Sequence[ChunkHint], *, delay: int = 0) -> None:
+        """One message a chunk, in batches; `delay` in whole seconds, at most 900."""
+        ...
+
+    async def send_plan(self, job_id: str) -> None: ...
+
+    async def send_finalize(self, job_id: str, run: int) -> None: ...
+
+    async def chunk_queue_is_empty(self) -> bool:
+        """Whether visible, in flight and delayed are all 0."""
+        ...
+
+    async def hold_back(self, receipt_handles: Sequence[tuple[str, int]]) -> None:
+        """Set the visibility timeout (seconds) of chunk messages that stay in the queue. Best effort."""
+        ...
+
+
+class Store(Protocol):
+    """The truth. Every method is one transaction of guarded writes; what it returns is what moved."""
+
+    # -- api
+    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> None:
+        """The job and its chunk rows, all hinted as sent; `spans` None: a planner will add them."""
+        ...
+
+    async def job(self, job_id: str, owner: str) -> JobView | None: ...
+
+    async def chunk_errors(self, job_id: str, limit: int) -> list[ChunkError]:
+        """The first failed chunks in index order."""
+        ...
+
+    # -- planner
+    async def begin_plan(self, job_id: str) -> Plan | None:
+        """Take the plan's lease; None when the job is not active, planned already, or being planned."""
+        ...
+
+    async def add_chunks(self, plan: Plan, spans: Sequence[Span]) -> Plan | None:
+        """Insert a block of rows and move the cursor; None when the cursor is not where `plan` says."""
+        ...
+
+    async def close_plan(self, plan: Plan) -> Moved | None:
+        """Check that the rows tile the document and set `total_chunks`; None when the plan is not ours any more.
+
+        Raises DocumentUnreadable when they do not tile it.
+        """
+        ...
+
+    async def rest_plan(self, plan: Plan) -> bool:
+        """Give the plan up before the deadline: no crash, and due now."""
+        ...
+
+    async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
+        """End an active, unplanned job as FAILED: while that plan is held, or (None) while nobody plans."""
+        ...
+
+    # -- chunk worker
+    async def claim(self, hints: Sequence[ChunkHint], *, seconds: float) -> ClaimedBatch:
+        """Claim what may be worked on, for the whole batch in one guarded write; leases last `seconds`."""
+        ...
+
+    async def renew(self, claims: Sequence[Claim], *, seconds: float) -> frozenset[tuple[str, int]]:
+        """Lengthen leases to `seconds` from now; (job_id, chunk_index) of those still ours."""
+        ...
+
+    async def wanted(self, claim: Claim) -> bool:
+        """Whether another call for this chunk makes sense: still ours, and its job active."""
+        ...
+
+    async def count_attempt(self, claim: Claim, failure: Failure) -> bool:
+        """A failed call that counts: attempts + 1. False when the claim is not ours any more."""
+        ...
+
+    async def set_aside(self, claims: Sequence[Claim], *, seconds: float) -> int:
+        """Give claims up uncounted, to be claimed again in a moment; should that not happen, a hint falls due."""
+        ...
+
+    async def complete(self, job_id: str, results: Sequence[ChunkResult]) -> Moved:
+        """Store results and count the rows that moved. Accepted from anyone while a chunk is open."""
+        ...
+
+    async def fail(self, claim: Claim, failure: Failure, *, attempts: int) -> Moved:
+        """The chunk's end without a result, after so many counted calls; needs the claim."""
+        ...
+
+    async def park(self, claim: Claim, failure: Failure, *, seconds: float, throttled: bool) -> bool:
+        """Give the claim up until `seconds` from now; `throttled` starts or keeps `parked_since`."""
+        ...
+
+    # -- finalizer
+    async def begin_finalize(self, job_id: str, run: int) -> FinalizeTask | None:
+        """Count a try; None unless the job is active, at this run, and all its chunks are terminal."""
+        ...
+
+    async def results(self, job_id: str, *, after: int, limit: int) -> list[ChunkResult]:
+        """Completed results with an index above `after`, in index order."""
+        ...
+
+    async def failure_counts(self, job_id: str) -> list[tuple[str, int, list[int]]]:
+        """(code, how many, the first few indexes) of failed chunks, most first."""
+        ...
+
+    async def finish(
+        self,
+        task: FinalizeTask,
+        *,
+        result: str | None,
+        result_key: str | None,
+        result_bytes: int | None,
+        error_summary: str | None,
+        error: Failure | None,
+    ) -> bool:
+        """The one UPDATE that ends a job; False when another one did."""
+        ...
+
+    # -- dead letter
+    async def fail_dead(self, hint: ChunkHint, failure: Failure) -> Moved:
+        """The `fail` of a message that no worker could take; only where no lease lives and no newer message exists."""
+        ...
+
+    # -- reconciler
+    async def end_leases(self, limit: int) -> list[ChunkHint]:
+        """Leases that ran out: back to PENDING, crashes + 1, to be sent now."""
+        ...
+
+    async def crashed_for_good(self, limit: int) -> dict[str, list[int]]:
+        """Chunks whose leases ran out for the last time: indexes by job_id."""
+        ...
+
+    async def fail_crashed(self, job_id: str, indexes: Sequence[int], failure: Failure) -> Moved:
+        """End them, where that is still so."""
+        ...
+
+    async def due_hints(self, limit: int) -> list[ChunkHint]:
+        """PENDING chunks that no message seems to carry, stamped ahead, oldest first."""
+        ...
+
+    async def make_pending_due(self) -> int:
+        """Everything PENDING in active jobs is due now, but for what waits for its `not_before`; how many."""
+        ...
+
+    async def due_plans(self, limit: int) -> tuple[list[str], list[str]]:
+        """(jobs whose plan nobody works on, stamped ahead; jobs whose planners crashed too often)."""
+        ...
+
+    async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:
+        """(job_id, run) of complete jobs nobody finalizes, stamped ahead."""
+        ...
+
+    # -- a laptop's restart
+    async def recover(self) -> int:
+        """All workers are known dead: leases released without counting a crash, all hints due; how many rows."""
+        ...

@@ -1,0 +1,60 @@
+"""Promise 3 in one statement: a job's counters change by the rows that moved, in the transaction that moved them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
+
+from functions.core.jobs import ACTIVE_JOB, OPEN_CHUNK, JobStatus
+from functions.core.model import Moved
+from functions.core.store.clock import now
+from functions.core.store.tables import chunks, jobs
+
+ACTIVE = jobs.c.status.in_(ACTIVE_JOB)
+OPEN = chunks.c.status.in_(OPEN_CHUNK)
+ALL_DONE: ColumnElement[bool] = and_(
+    jobs.c.total_chunks.is_not(None), jobs.c.chunks_completed + jobs.c.chunks_failed == jobs.c.total_chunks
+)
+OF_ACTIVE_JOB = select(jobs.c.job_id).where(jobs.c.job_id == chunks.c.job_id, ACTIVE).exists()
+
+
+def count(connection: Connection, job_id: str, moved: Iterable[int], *, failed: bool, finalize_after_ms: int) -> Moved:
+    """Count the chunk rows that this transaction moved to a terminal state, and say whether they were the last.
+
+    The one who sees the last chunk writes `finalize_due_at` here, so that a crash before the finalize message heals.
+    """
+    indexes = frozenset(moved)
+    if not indexes:
+        return still_to_finalize(connection, job_id)
+    column = jobs.c.chunks_failed if failed else jobs.c.chunks_completed
+    done_then = and_(
+        jobs.c.total_chunks.is_not(None),
+        jobs.c.chunks_completed + jobs.c.chunks_failed + len(indexes) == jobs.c.total_chunks,
+    )
+    row = connection.execute(
+        update(jobs)
+        .where(jobs.c.job_id == job_id)
+        .values(
+            {
+                column: column + len(indexes),
+                jobs.c.status: case((jobs.c.status == JobStatus.PENDING, JobStatus.PROCESSING), else_=jobs.c.status),
+                jobs.c.started_at: func.coalesce(jobs.c.started_at, now()),
+                jobs.c.updated_at: now(),
+                jobs.c.finalize_due_at: case(
+                    (and_(done_then, ACTIVE), now() + finalize_after_ms), else_=jobs.c.finalize_due_at
+                ),
+            }
+        )
+        .returning(and_(ALL_DONE, ACTIVE).label("all_done"), jobs.c.run)
+    ).one()
+    return Moved(indexes, bool(row.all_done), row.run)
+
+
+def still_to_finalize(connection: Connection, job_id: str) -> Moved:
+    """Nothing moved; but whoever finds a job complete and not finalized says so, for its message may be lost."""
+    row: Any = connection.execute(
+        select(and_(ALL_DONE, ACTIVE).label("all_done"), jobs.c.run).where(jobs.c.job_id == job_id)
+    ).one_or_none()
+    return Moved(frozenset(), bool(row and row.all_done), row.run if row else 0)

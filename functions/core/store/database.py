@@ -1,0 +1,79 @@
+"""Transactions: run whole, run again when the database asks for it, never with anything else inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from functions.core.errors import StoreUnavailable
+from functions.core.ports import Runner
+from functions.core.store.engines import Engines
+
+T = TypeVar("T")
+
+_SERIALIZATION_FAILURE = "40001"
+_DEADLOCK = "40P01"
+
+
+class Database:
+    """Runs functions of a connection as transactions, on the runner's threads.
+
+    A transaction that met a deadlock, a serialization failure, a busy SQLite or a broken connection (its commit may or
+    may not have happened) is run again as a whole: every statement in this package is guarded so that this is safe.
+    """
+
+    def __init__(self, engines: Engines, runner: Runner, *, tries: int = 4) -> None:
+        self._engines = engines
+        self._runner = runner
+        self._tries = tries
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """The answer of `work`, committed. Raises StoreUnavailable."""
+        return await self._run(lambda: self._in(self._engines.write.begin, work))
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """The answer of `work`, read from one snapshot. Raises StoreUnavailable."""
+        return await self._run(lambda: self._in(self._engines.read.begin, work))
+
+    def on(self, runner: Runner) -> Database:
+        """The same database through another runner."""
+        return Database(self._engines, runner, tries=self._tries)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._tries),
+            wait=wait_random_exponential(multiplier=0.02, max=0.5),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    return await self._runner(call)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise StoreUnavailable(f"the database is not available ({_cause(error)})") from error
+        raise AssertionError("tenacity ends with an answer or an exception")
+
+    @staticmethod
+    def _in(begin: Callable[[], object], work: Callable[[Connection], T]) -> T:
+        with begin() as connection:  # type: ignore[attr-defined]
+            return work(connection)
+
+
+def _may_pass(error: BaseException) -> bool:
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        return error.connection_invalidated or state in (_SERIALIZATION_FAILURE, _DEADLOCK)
+    return False
+
+
+def _cause(error: Exception) -> str:
+    """The driver's class, not its words: they can carry a host name or a password."""
+    return type(getattr(error, "orig", error)).__name__

@@ -1,0 +1,90 @@
+"""Engines: how this project talks to SQLite and to Postgres. Nothing connects until the first transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from functions.core.errors import Misconfigured
+
+_BUSY_MS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """One engine for what writes and one for what reads; on Postgres they are the same."""
+
+    write: Engine
+    read: Engine
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.write.dispose()
+        self.read.dispose()
+
+
+def wall_clock() -> int:
+    """This machine's time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def make_engines(url: str, *, pool_size: int, clock: Callable[[], int] = wall_clock) -> Engines:
+    """The engines for `sqlite:///…` or `postgresql+psycopg://…`; `clock` is SQLite's. Raises Misconfigured."""
+    try:
+        backend = make_url(url).get_backend_name()
+    except ArgumentError:
+        raise Misconfigured(
+            "PIECEWISE_DATABASE_URL is not a database URL (sqlite:///… or postgresql+psycopg://…)"
+        ) from None
+    if backend == "sqlite":
+        return Engines(
+            write=_sqlite(url, "BEGIN IMMEDIATE", pool_size, clock),
+            read=_sqlite(url, "BEGIN", pool_size, clock, query_only=True),
+        )
+    if backend == "postgresql":
+        engine = _postgres(url, pool_size)
+        return Engines(write=engine, read=engine)
+    raise Misconfigured(f"PIECEWISE_DATABASE_URL names {backend}; sqlite and postgresql+psycopg are supported")
+
+
+def _postgres(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=1,  # the renewal of leases never waits for a long write
+        pool_pre_ping=True,
+        pool_recycle=300,
+        isolation_level="READ COMMITTED",
+        # RDS Proxy pins a session on PREPARE
+        connect_args={"prepare_threshold": None, "connect_timeout": 5, "application_name": "piecewise"},
+    )
+
+
+def _sqlite(url: str, begin: str, pool_size: int, clock: Callable[[], int], *, query_only: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=1,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None  # the driver would open deferred transactions behind our back
+        dbapi.create_function("piecewise_now", 0, clock)
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+            dbapi.execute(f"PRAGMA {pragma}")
+        if query_only:
+            dbapi.execute("PRAGMA query_only=ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,175 @@
+"""The planner's transitions: a cursor that moves by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
+
+from functions.core.errors import DocumentUnreadable
+from functions.core.jobs import JobStatus
+from functions.core.model import Failure, Moved, Plan, Span
+from functions.core.store.clock import now
+from functions.core.store.counting import ACTIVE, ALL_DONE
+from functions.core.store.submitting import insert_chunks
+from functions.core.store.tables import chunks, jobs
+from functions.core.store.timing import Timing
+
+_UNPLANNED = and_(ACTIVE, jobs.c.total_chunks.is_(None))
+_LEASE_OVER = and_(jobs.c.plan_lease_until.is_not(None), jobs.c.plan_lease_until < now())
+_CRASHED = case((_LEASE_OVER, 1), else_=0)
+
+
+def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | None:
+    """Take the plan's lease; a lease that ran out is a planner that crashed."""
+    row = connection.execute(
+        update(jobs)
+        .where(
+            jobs.c.job_id == job_id,
+            _UNPLANNED,
+            or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER),
+            jobs.c.plan_crashes + _CRASHED < timing.crash_limit,
+        )
+        .values(plan_claim_no=jobs.c.plan_claim_no + 1, plan_crashes=jobs.c.plan_crashes + _CRASHED, **_lease(timing))
+        .returning(jobs)
+    ).one_or_none()
+    return _plan(row) if row else None
+
+
+def add_chunks(connection: Connection, plan: Plan, spans: Sequence[Span], timing: Timing) -> Plan | None:
+    """Insert a block of rows behind the cursor, and move it."""
+    end = spans[-1]
+    row = connection.execute(
+        update(jobs)
+        .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)
+        .values(plan_chunk=end.chunk_index + 1, plan_char=end.char_end, plan_byte=end.byte_end, **_lease(timing))
+        .returning(jobs)
+    ).one_or_none()
+    if row:
+        insert_chunks(connection, plan.job_id, spans, timing)
+        return _plan(row)
+    # run again after a commit whose answer was lost: the cursor stands where we moved it
+    row = connection.execute(select(jobs).where(*_held(plan), jobs.c.plan_chunk == end.chunk_index + 1)).one_or_none()
+    return _plan(row) if row else None
+
+
+def close_plan(connection: Connection, plan: Plan, timing: Timing) -> Moved | None:
+    """Set `total_chunks` once the rows are shown to tile the document; workers may have finished them all already."""
+    done = and_(jobs.c.chunks_completed + jobs.c.chunks_failed == plan.next_chunk)
+    row = connection.execute(
+        update(jobs)
+        .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)
+        .values(
+            total_chunks=plan.next_chunk,
+            plan_lease_until=None,
+            plan_due_at=None,
+            updated_at=now(),
+            finalize_due_at=case((done, now() + timing.finalize_after_ms), else_=jobs.c.finalize_due_at),
+        )
+        .returning(ALL_DONE.label("all_done"), jobs.c.run)
+    ).one_or_none()
+    if row is None:
+        return None
+    _check_tiling(connection, plan)  # what it raises undoes the UPDATE
+    return Moved(frozenset(), bool(row.all_done), row.run)
+
+
+def rest_plan(connection: Connection, plan: Plan) -> bool:
+    """Give the plan up before the deadline; not a crash, and due now."""
+    result = connection.execute(update(jobs).where(*_held(plan)).values(plan_lease_until=None, plan_due_at=now()))
+    return result.rowcount == 1
+
+
+def fail_plan(connection: Connection, job_id: str, failure: Failure, claim_no: int | None) -> bool:
+    """End an unplanned job; without `claim_no` only where no planner is at work."""
+    held: ColumnElement[bool] = (
+        jobs.c.plan_claim_no == claim_no
+        if claim_no is not None
+        else or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER)
+    )
+    result = connection.execute(
+        update(jobs)
+        .where(jobs.c.job_id == job_id, _UNPLANNED, held)
+        .values(
+            status=JobStatus.FAILED,
+            error_code=failure.code,
+            error_message=failure.message,
+            error_summary=failure.message,
+            plan_lease_until=None,
+            plan_due_at=None,
+            updated_at=now(),
+            finished_at=now(),
+        )
+    )
+    return result.rowcount == 1
+
+
+def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[str], list[str]]:
+    """(job ids to send a plan message for, stamped ahead; job ids whose planners crashed too often)."""
+    due = and_(_UNPLANNED, jobs.c.plan_due_at <= now(), or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER))
+    exhausted = jobs.c.plan_crashes + _CRASHED >= timing.crash_limit
+    lost = connection.scalars(select(jobs.c.job_id).where(due, exhausted).limit(limit)).all()
+    picked = select(jobs.c.job_id).where(due, ~exhausted).order_by(jobs.c.plan_due_at).limit(limit)
+    sent = connection.scalars(
+        update(jobs)
+        .where(jobs.c.job_id.in_(picked), due)
+        .values(plan_due_at=now() + timing.plan_lease_ms)
+        .returning(jobs.c.job_id)
+    ).all()
+    return list(sent), list(lost)
+
+
+def _lease(timing: Timing) -> dict[str, Any]:
+    until = now() + timing.plan_lease_ms
+    return {"plan_lease_until": until, "plan_due_at": until, "updated_at": now()}
+
+
+def _held(plan: Plan) -> tuple[ColumnElement[bool], ...]:
+    return jobs.c.job_id == plan.job_id, _UNPLANNED, jobs.c.plan_claim_no == plan.claim_no
+
+
+def _check_tiling(connection: Connection, plan: Plan) -> None:
+    """Characters, bytes and contiguity of the rows against the document. Raises DocumentUnreadable."""
+    before = (
+        select(
+            chunks.c.char_start,
+            chunks.c.char_end,
+            chunks.c.byte_start,
+            chunks.c.byte_end,
+            chunks.c.chunk_index,
+            func.lag(chunks.c.char_end, 1, 0).over(order_by=chunks.c.chunk_index).label("char_before"),
+            func.lag(chunks.c.byte_end, 1, 0).over(order_by=chunks.c.chunk_index).label("byte_before"),
+        )
+        .where(chunks.c.job_id == plan.job_id)
+        .subquery()
+    )
+    gap = or_(before.c.char_start != before.c.char_before, before.c.byte_start != before.c.byte_before)
+    row = connection.execute(
+        select(
+            func.count().label("rows"),
+            func.max(before.c.char_end).label("chars"),
+            func.max(before.c.byte_end).label("bytes"),
+            func.coalesce(func.sum(case((gap, 1), else_=0)), 0).label("gaps"),
+        ).select_from(before)
+    ).one()
+    found = (row.rows, row.chars, row.bytes, row.gaps)
+    if found != (plan.next_chunk, plan.document_chars, plan.document_bytes, 0):
+        raise DocumentUnreadable(
+            f"the chunks do not tile the document: {row.rows} chunks over {row.chars} characters and {row.bytes} bytes "
+            f"with {row.gaps} gaps, for {plan.document_chars} characters and {plan.document_bytes} bytes"
+        )
+
+
+def _plan(row: Row[Any]) -> Plan:
+    return Plan(
+        job_id=row.job_id,
+        claim_no=row.plan_claim_no,
+        document_key=row.document_key,
+        document_chars=row.document_chars,
+        document_bytes=row.document_bytes,
+        max_chunk_chars=row.max_chunk_chars,
+        next_chunk=row.plan_chunk,
+        next_char=row.plan_char,
+        next_byte=row.plan_byte,
+    )

@@ -1,0 +1,148 @@
+"""The store on a SQL database: each method is one transaction; the statements are in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from functions.core.model import (
+    ChunkError,
+    ChunkHint,
+    ChunkResult,
+    Claim,
+    ClaimedBatch,
+    Failure,
+    FinalizeTask,
+    JobView,
+    Moved,
+    NewJob,
+    Plan,
+    Span,
+)
+from functions.core.store import claiming, ending, finalizing, legacy, planning, submitting, sweeping
+from functions.core.store.database import Database
+from functions.core.store.timing import Timing
+
+
+class SqlStore:
+    """`functions.core.ports.Store` on SQLite or Postgres. `renewals` has threads that no other call can take."""
+
+    def __init__(self, database: Database, timing: Timing, *, renewals: Database) -> None:
+        self._db = database
+        self._timing = timing
+        self._renewals = renewals
+
+    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> None:
+        await self._db.write(lambda c: submitting.create_job(c, job, spans, self._timing))
+
+    async def job(self, job_id: str, owner: str) -> JobView | None:
+        return await self._db.read(lambda c: submitting.read_job(c, job_id, owner))
+
+    async def chunk_errors(self, job_id: str, limit: int) -> list[ChunkError]:
+        return await self._db.read(lambda c: submitting.read_chunk_errors(c, job_id, limit))
+
+    async def begin_plan(self, job_id: str) -> Plan | None:
+        return await self._db.write(lambda c: planning.begin_plan(c, job_id, self._timing))
+
+    async def add_chunks(self, plan: Plan, spans: Sequence[Span]) -> Plan | None:
+        return await self._db.write(lambda c: planning.add_chunks(c, plan, spans, self._timing))
+
+    async def close_plan(self, plan: Plan) -> Moved | None:
+        return await self._db.write(lambda c: planning.close_plan(c, plan, self._timing))
+
+    async def rest_plan(self, plan: Plan) -> bool:
+        return await self._db.write(lambda c: planning.rest_plan(c, plan))
+
+    async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
+        return await self._db.write(lambda c: planning.fail_plan(c, job_id, failure, claim_no))
+
+    async def claim(self, hints: Sequence[ChunkHint], *, seconds: float) -> ClaimedBatch:
+        return await self._db.write(lambda c: claiming.claim(c, hints, _ms(seconds), self._timing))
+
+    async def renew(self, claims: Sequence[Claim], *, seconds: float) -> frozenset[tuple[str, int]]:
+        return await self._renewals.write(lambda c: claiming.renew(c, claims, _ms(seconds)))
+
+    async def wanted(self, claim: Claim) -> bool:
+        return await self._db.read(lambda c: claiming.wanted(c, claim))
+
+    async def count_attempt(self, claim: Claim, failure: Failure) -> bool:
+        return await self._db.write(lambda c: claiming.count_attempt(c, claim, failure))
+
+    async def park(self, claim: Claim, failure: Failure, *, seconds: float, throttled: bool) -> bool:
+        return await self._db.write(
+            lambda c: claiming.park(c, claim, failure, park_ms=_ms(seconds), throttled=throttled, timing=self._timing)
+        )
+
+    async def set_aside(self, claims: Sequence[Claim], *, seconds: float) -> int:
+        return await self._db.write(lambda c: claiming.set_aside(c, claims, _ms(seconds)))
+
+    async def complete(self, job_id: str, results: Sequence[ChunkResult]) -> Moved:
+        return await self._db.write(lambda c: ending.complete(c, job_id, results, self._timing))
+
+    async def fail(self, claim: Claim, failure: Failure, *, attempts: int) -> Moved:
+        return await self._db.write(lambda c: ending.fail(c, claim, failure, attempts, self._timing))
+
+    async def fail_dead(self, hint: ChunkHint, failure: Failure) -> Moved:
+        return await self._db.write(lambda c: ending.fail_dead(c, hint, failure, self._timing))
+
+    async def begin_finalize(self, job_id: str, run: int) -> FinalizeTask | None:
+        return await self._db.write(lambda c: finalizing.begin_finalize(c, job_id, run, self._timing))
+
+    async def results(self, job_id: str, *, after: int, limit: int) -> list[ChunkResult]:
+        return await self._db.read(lambda c: finalizing.read_results(c, job_id, after, limit))
+
+    async def failure_counts(self, job_id: str) -> list[tuple[str, int, list[int]]]:
+        return await self._db.read(lambda c: finalizing.read_failure_counts(c, job_id))
+
+    async def finish(
+        self,
+        task: FinalizeTask,
+        *,
+        result: str | None,
+        result_key: str | None,
+        result_bytes: int | None,
+        error_summary: str | None,
+        error: Failure | None,
+    ) -> bool:
+        return await self._db.write(
+            lambda c: finalizing.finish(
+                c,
+                task,
+                result=result,
+                result_key=result_key,
+                result_bytes=result_bytes,
+                error_summary=error_summary,
+                error=error,
+            )
+        )
+
+    async def end_leases(self, limit: int) -> list[ChunkHint]:
+        return await self._db.write(lambda c: sweeping.end_leases(c, limit, self._timing))
+
+    async def crashed_for_good(self, limit: int) -> dict[str, list[int]]:
+        return await self._db.read(lambda c: ending.crashed_for_good(c, limit, self._timing))
+
+    async def fail_crashed(self, job_id: str, indexes: Sequence[int], failure: Failure) -> Moved:
+        return await self._db.write(lambda c: ending.fail_crashed(c, job_id, indexes, failure, self._timing))
+
+    async def due_hints(self, limit: int) -> list[ChunkHint]:
+        return await self._db.write(lambda c: sweeping.due_hints(c, limit, self._timing))
+
+    async def make_pending_due(self) -> int:
+        return await self._db.write(sweeping.make_pending_due)
+
+    async def due_plans(self, limit: int) -> tuple[list[str], list[str]]:
+        return await self._db.write(lambda c: planning.due_plans(c, limit, self._timing))
+
+    async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:
+        return await self._db.write(lambda c: finalizing.due_finalizers(c, limit, self._timing))
+
+    async def recover(self) -> int:
+        return await self._db.write(sweeping.recover)
+
+    async def legacy_text(self, document_id: int) -> str | None:
+        """The text of a document of the old service; None when there is none under this id."""
+        return await self._db.read(lambda c: legacy.read_legacy(c, document_id))
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))

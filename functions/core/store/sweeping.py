@@ -1,0 +1,80 @@
+"""The reconciler's transitions: what no message carries any more, and leases that nobody renews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, select, tuple_, update
+
+from functions.core.jobs import ChunkStatus
+from functions.core.model import ChunkHint
+from functions.core.store.claiming import LEASE_OVER, NOT_EARLY
+from functions.core.store.clock import now
+from functions.core.store.counting import ACTIVE, ALL_DONE, OF_ACTIVE_JOB
+from functions.core.store.tables import chunks, jobs
+from functions.core.store.timing import Timing
+
+_PENDING = chunks.c.status == ChunkStatus.PENDING
+
+
+def end_leases(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
+    """Leases that ran out: back to PENDING with a crash counted, hinted as sent now."""
+    over = and_(LEASE_OVER, chunks.c.crashes + 1 < timing.crash_limit)
+    back = {
+        "status": ChunkStatus.PENDING,
+        "crashes": chunks.c.crashes + 1,
+        "lease_until": None,
+        "hint_due_at": now() + timing.hint_after_ms,
+        "hints_sent": 0,
+    }
+    return _sweep(connection, over, chunks.c.lease_until, limit, back)
+
+
+def due_hints(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
+    """PENDING chunks whose hint fell due, oldest first; the next hint waits twice as long, up to the cap."""
+    waits = [min(timing.hint_after_ms << shift, timing.hint_cap_ms) for shift in range(1, 7)]
+    doubled = case(dict(enumerate(waits)), value=chunks.c.hints_sent, else_=timing.hint_cap_ms)
+    due = and_(_PENDING, chunks.c.hint_due_at <= now(), NOT_EARLY)
+    stamped = {"hint_due_at": now() + doubled, "hints_sent": chunks.c.hints_sent + 1}
+    return _sweep(connection, due, chunks.c.hint_due_at, limit, stamped)
+
+
+def make_pending_due(connection: Connection) -> int:
+    """No message carries anything: everything PENDING is due now, but for what waits for its `not_before`."""
+    result = connection.execute(
+        update(chunks)
+        .where(_PENDING, NOT_EARLY, chunks.c.hint_due_at > now(), OF_ACTIVE_JOB)
+        .values(hint_due_at=now(), hints_sent=0)
+    )
+    return result.rowcount
+
+
+def recover(connection: Connection) -> int:
+    """Every worker is known to be dead: release leases uncounted, and let everything fall due."""
+    released = connection.execute(
+        update(chunks)
+        .where(chunks.c.status == ChunkStatus.PROCESSING)
+        .values(status=ChunkStatus.PENDING, lease_until=None, hint_due_at=now(), hints_sent=0)
+    )
+    connection.execute(update(chunks).where(_PENDING, OF_ACTIVE_JOB).values(hint_due_at=now(), hints_sent=0))
+    unplanned = and_(ACTIVE, jobs.c.total_chunks.is_(None))
+    connection.execute(update(jobs).where(unplanned).values(plan_lease_until=None, plan_due_at=now()))
+    connection.execute(update(jobs).where(ACTIVE, ALL_DONE).values(finalize_due_at=now()))
+    return released.rowcount
+
+
+def _sweep(
+    connection: Connection, guard: ColumnElement[bool], order: ColumnElement[Any], limit: int, values: dict[str, Any]
+) -> list[ChunkHint]:
+    """Change at most `limit` guarded rows of active jobs, and return the hints to send for them."""
+    picked = select(chunks.c.job_id, chunks.c.chunk_index).where(guard, OF_ACTIVE_JOB).order_by(order).limit(limit)
+    rows = connection.execute(
+        update(chunks)
+        .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(picked), guard)
+        .values(values)
+        .returning(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no)
+    )
+    return sorted(
+        (ChunkHint(row.job_id, row.chunk_index, row.claim_no) for row in rows),
+        key=lambda hint: (hint.job_id, hint.chunk_index),
+    )

@@ -1,0 +1,106 @@
+"""The tables as SQLAlchemy Core sees them; Alembic in `migrations/` makes them. Times: milliseconds, UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text, text
+
+metadata = MetaData()
+
+jobs = Table(
+    "analysis_jobs",
+    metadata,
+    Column("job_id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("run", Integer, nullable=False, server_default="1"),
+    Column("model", String(255), nullable=False),
+    Column("instructions", Text),
+    Column("max_chunk_chars", Integer, nullable=False),
+    Column("max_attempts", Integer, nullable=False),
+    Column("document_key", String(255), nullable=False),
+    Column("document_chars", BigInteger, nullable=False),
+    Column("document_bytes", BigInteger, nullable=False),
+    Column("bom_removed", Boolean, nullable=False, server_default=text("false")),
+    Column("total_chunks", Integer),  # NULL until the plan is complete
+    Column("chunks_completed", Integer, nullable=False, server_default="0"),
+    Column("chunks_failed", Integer, nullable=False, server_default="0"),
+    # the plan's cursor: where the next chunk begins
+    Column("plan_chunk", Integer, nullable=False, server_default="0"),
+    Column("plan_char", BigInteger, nullable=False, server_default="0"),
+    Column("plan_byte", BigInteger, nullable=False, server_default="0"),
+    Column("plan_claim_no", Integer, nullable=False, server_default="0"),
+    Column("plan_crashes", Integer, nullable=False, server_default="0"),
+    Column("plan_lease_until", BigInteger),
+    Column("plan_due_at", BigInteger),  # when a plan message must be sent (again)
+    Column("finalize_due_at", BigInteger),  # when a finalize message must be sent (again)
+    Column("finalize_tries", Integer, nullable=False, server_default="0"),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("error_summary", Text),
+    Column("analysis_result", Text),
+    Column("result_key", String(255)),
+    Column("result_bytes", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Index("ix_jobs_owner", "owner", "job_id"),
+    Index(
+        "ix_jobs_active",
+        "status",
+        sqlite_where=text("status IN ('PENDING', 'PROCESSING')"),
+        postgresql_where=text("status IN ('PENDING', 'PROCESSING')"),
+    ),
+)
+
+chunks = Table(
+    "chunk_records",
+    metadata,
+    Column("job_id", String(64), ForeignKey("analysis_jobs.job_id", ondelete="CASCADE"), primary_key=True),
+    Column("chunk_index", Integer, primary_key=True, autoincrement=False),
+    Column("status", String(16), nullable=False),
+    Column("char_start", BigInteger, nullable=False),
+    Column("char_end", BigInteger, nullable=False),
+    Column("byte_start", BigInteger, nullable=False),
+    Column("byte_end", BigInteger, nullable=False),
+    Column("claim_no", Integer, nullable=False, server_default="0"),  # the fencing token: + 1 at every claim
+    Column("lease_until", BigInteger),
+    Column("not_before", BigInteger),
+    Column("hint_due_at", BigInteger),  # when a message must be sent again, unless somebody claimed the chunk
+    Column("hints_sent", Integer, nullable=False, server_default="0"),  # how often it was, for the doubling
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("parked_since", BigInteger),
+    Column("error_code", String(64)),
+    Column("error_message", Text),
+    Column("result", Text),
+    Column("finished_at", BigInteger),
+    Index(
+        "ix_chunks_lease",
+        "lease_until",
+        sqlite_where=text("status = 'PROCESSING'"),
+        postgresql_where=text("status = 'PROCESSING'"),
+    ),
+    Index(
+        "ix_chunks_hint",
+        "hint_due_at",
+        sqlite_where=text("status = 'PENDING'"),
+        postgresql_where=text("status = 'PENDING'"),
+    ),
+    Index(
+        "ix_chunks_failed",
+        "job_id",
+        "chunk_index",
+        sqlite_where=text("status = 'FAILED'"),
+        postgresql_where=text("status = 'FAILED'"),
+    ),
+)
+
+legacy_documents = Table(
+    # the texts of the service that Piecewise replaced, under its own ids
+    "legacy_documents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("raw_text", Text),
+    Column("analysis_result", Text),
+)

@@ -1,0 +1,111 @@
+"""Plans a large document: streams it, inserts chunk rows block by block, sends their messages as it goes.
+
+The cursor is committed with each block, so that a planner which dies, or whose deadline is near, is followed by
+another that goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncIterator, Sequence
+
+from functions.core.chunking import Chunker
+from functions.core.errors import DocumentUnreadable, Permanent, QueueUnavailable, Retryable
+from functions.core.logs import logger
+from functions.core.model import ChunkHint, Failure, Moved, Plan, Span
+from functions.core.ports import Deadline, Documents
+from functions.core.wiring import Parts
+
+BLOCK_BYTES = 2 * 1024 * 1024
+
+
+async def plan(parts: Parts, job_id: str, deadline: Deadline) -> None:
+    """Plan a job, or go on with its plan. Raises Retryable when something of ours is away."""
+    begun = await parts.store.begin_plan(job_id)
+    if begun is None:
+        logger.info("nothing to plan: planned, being planned, or not active", extra={"job_id": job_id})
+        return
+    try:
+        await _go_on(parts, begun, deadline)
+    except Permanent as error:
+        failure = Failure(error.code, str(error))
+        logger.error("the plan failed", extra={"job_id": job_id, "code": failure.code, "error": failure.message})
+        await parts.store.fail_plan(job_id, failure, claim_no=begun.claim_no)
+    except Retryable:
+        await parts.store.rest_plan(begun)  # not a crash: due again at the reconciler's next pass
+        raise
+
+
+async def _go_on(parts: Parts, held: Plan, deadline: Deadline) -> None:
+    block: list[Span] = []
+    async for spans in _spans(parts.documents, held):
+        block += spans
+        while len(block) >= parts.settings.plan_block:
+            ready, block = block[: parts.settings.plan_block], block[parts.settings.plan_block :]
+            moved_on = await _add(parts, held, ready)
+            if moved_on is None:
+                return
+            held = moved_on
+        if deadline.remaining() < parts.settings.call_margin:
+            await _rest(parts, held)
+            return
+    await _close(parts, held, block)
+
+
+async def _close(parts: Parts, held: Plan, last: Sequence[Span]) -> None:
+    ended = await _add(parts, held, last) if last else held
+    if ended is None:
+        return
+    if ended.next_chunk == 0:
+        raise DocumentUnreadable("the document is empty")
+    moved = await parts.store.close_plan(ended)
+    if moved and moved.all_done:
+        await _wake_finalizer(parts, held.job_id, moved)
+
+
+async def _add(parts: Parts, held: Plan, spans: Sequence[Span]) -> Plan | None:
+    """Commit the rows and the cursor, then send; None when the plan is not ours any more."""
+    moved_on = await parts.store.add_chunks(held, spans)
+    if moved_on is None:
+        logger.info("the plan is not ours any more", extra={"job_id": held.job_id})
+        return None
+    try:
+        await parts.queues.send_chunks([ChunkHint(held.job_id, span.chunk_index, 0) for span in spans])
+    except QueueUnavailable as error:  # their `hint_due_at` is committed: the reconciler sends them
+        logger.warning("messages were not sent", extra={"job_id": held.job_id, "error": str(error)})
+    return moved_on
+
+
+async def _rest(parts: Parts, held: Plan) -> None:
+    if await parts.store.rest_plan(held):
+        logger.info("the plan goes on in another invocation", extra={"job_id": held.job_id, "chunks": held.next_chunk})
+        try:
+            await parts.queues.send_plan(held.job_id)
+        except QueueUnavailable as error:  # `plan_due_at` is committed
+            logger.warning("the plan message was not sent", extra={"job_id": held.job_id, "error": str(error)})
+
+
+async def _wake_finalizer(parts: Parts, job_id: str, moved: Moved) -> None:
+    try:
+        await parts.queues.send_finalize(job_id, moved.run)
+    except QueueUnavailable as error:  # `finalize_due_at` is committed
+        logger.warning("the finalizer was not woken", extra={"job_id": job_id, "error": str(error)})
+
+
+async def _spans(documents: Documents, held: Plan) -> AsyncIterator[list[Span]]:
+    """The spans behind the cursor, in constant memory."""
+    chunker = Chunker(held.max_chunk_chars, chunk_index=held.next_chunk, char=held.next_char, byte=held.next_byte)
+    async for text in _texts(documents, held):
+        yield chunker.feed(text)
+    yield chunker.finish()
+
+
+async def _texts(documents: Documents, held: Plan) -> AsyncIterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(held.next_byte, held.document_bytes, BLOCK_BYTES):
+        end = min(start + BLOCK_BYTES, held.document_bytes)
+        data = await documents.read(held.document_key, start, end)
+        try:
+            yield decoder.decode(data, final=end == held.document_bytes)
+        except UnicodeDecodeError:
+            raise DocumentUnreadable(f"the document is not UTF-8 between the bytes {start} and {end}") from None

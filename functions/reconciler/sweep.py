@@ -1,0 +1,103 @@
+"""One pass over what stands still: leases that ran out, hints that fell due, plans and finalizers nobody works on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from functions.core.errors import Retryable
+from functions.core.logs import bug, logger
+from functions.core.model import ChunkHint, Failure
+from functions.core.ports import Deadline
+from functions.core.wiring import Parts
+
+JOBS = 200  # plans and finalizers looked after in one pass
+PAGE = 500  # messages sent for one UPDATE
+BUDGET = 5.0  # seconds that must be left to begin another step
+
+CRASHED = Failure("worker_crashed", "every worker that tried this chunk crashed or was lost")
+PLAN_CRASHED = Failure("planner_crashed", "every planner that tried this document crashed or was lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One pass; passes may overlap, for every step is a guarded write."""
+
+    parts: Parts
+    deadline: Deadline
+
+    async def run(self) -> None:
+        """All steps; one step's trouble does not stop the others."""
+        was_empty = await self._guarded("look at the queue", self.parts.queues.chunk_queue_is_empty)
+        for name, step in (
+            ("end leases", self._end_leases),
+            ("fail crashed chunks", self._fail_crashed),
+            ("look after plans", self._plans),
+            ("look after finalizers", self._finalizers),
+        ):
+            await self._guarded(name, step)
+        if was_empty:
+            await self._guarded("look at an empty queue", self._refill)
+        await self._guarded("send due hints", self._due_hints)
+
+    async def _end_leases(self) -> None:
+        await self._send_pages("leases ended", self.parts.store.end_leases)
+
+    async def _due_hints(self) -> None:
+        await self._send_pages("hints sent again", self.parts.store.due_hints)
+
+    async def _send_pages(self, what: str, page_of: Callable[[int], Awaitable[list[ChunkHint]]]) -> None:
+        """Move and send page by page, so that a crash in between leaves few to the next hint."""
+        sent = 0
+        while sent < self.parts.settings.resend_limit and self.deadline.remaining() > BUDGET:
+            hints = await page_of(PAGE)
+            if hints:
+                await self.parts.queues.send_chunks(hints)
+                sent += len(hints)
+            if len(hints) < PAGE:
+                break
+        if sent:
+            logger.warning(what, extra={"chunks": sent})
+
+    async def _fail_crashed(self) -> None:
+        for job_id, indexes in (await self.parts.store.crashed_for_good(PAGE)).items():
+            await self._guarded("fail crashed chunks of a job", lambda: self._fail_in(job_id, indexes))  # noqa: B023
+
+    async def _fail_in(self, job_id: str, indexes: list[int]) -> None:
+        moved = await self.parts.store.fail_crashed(job_id, indexes, CRASHED)
+        for index in sorted(moved.chunk_indexes):
+            logger.error("the chunk failed", extra={"job_id": job_id, "chunk_index": index, "code": CRASHED.code})
+        if moved.all_done:
+            await self.parts.queues.send_finalize(job_id, moved.run)
+
+    async def _plans(self) -> None:
+        due, lost = await self.parts.store.due_plans(JOBS)
+        for job_id in lost:
+            if await self.parts.store.fail_plan(job_id, PLAN_CRASHED, claim_no=None):
+                logger.error("the plan failed", extra={"job_id": job_id, "code": PLAN_CRASHED.code})
+        for job_id in due:
+            logger.warning("a plan is sent again", extra={"job_id": job_id})
+            await self.parts.queues.send_plan(job_id)
+
+    async def _finalizers(self) -> None:
+        for job_id, run in await self.parts.store.due_finalizers(JOBS):
+            logger.warning("a finalizer is woken again", extra={"job_id": job_id, "run": run})
+            await self.parts.queues.send_finalize(job_id, run)
+
+    async def _refill(self) -> None:
+        """The queue was empty at the pass's beginning; if it still is, no message carries anything."""
+        if await self.parts.queues.chunk_queue_is_empty():
+            due = await self.parts.store.make_pending_due()
+            if due:
+                logger.warning("the chunk queue is empty: everything pending is due", extra={"chunks": due})
+
+    async def _guarded(self, name: str, step: Callable[[], Awaitable[bool | None]]) -> bool:
+        if self.deadline.remaining() < BUDGET:
+            return False
+        try:
+            return bool(await step())
+        except Retryable as error:
+            logger.error("a step of the reconciler failed", extra={"step": name, "error": str(error)})
+        except Exception as error:  # noqa: BLE001 (one job's trouble never stops the pass)
+            logger.error("a step of the reconciler met a bug", extra={"step": name, **bug(error)})
+        return False

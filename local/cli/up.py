@@ -1,0 +1,63 @@
+"""`piecewise up`: the whole of Piecewise on this machine until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.cli import simulate as simulated
+from local.cli.exits import Ending
+from local.cli.say import note, out
+from local.cli.signals import Stopped, stoppable
+from local.options import DEFAULT_CONCURRENCY, DEFAULT_PORT, Options
+
+
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = DEFAULT_PORT,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Keep everything here and survive restarts; else a temporary directory.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model of jobs that name none: local, simulated, openai:NAME, …")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=1024, help="Chunks in work at once.")] = DEFAULT_CONCURRENCY,
+    simulate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="How the simulated model behaves; repeatable. Makes it the default model."
+        ),
+    ] = None,
+) -> None:
+    """Run Piecewise on this machine: HTTP API, queues, bucket, database, workers. Ctrl-C ends it."""
+    keys = simulated.parse(simulate or [])
+    run(
+        Options(
+            port=port, state_dir=state_dir, model=model or ("simulated" if keys else None), concurrency=concurrency,
+            simulate=keys,
+        )
+    )  # fmt: skip
+
+
+def run(options: Options) -> None:
+    """Until SIGINT, SIGTERM or SIGHUP, which are a good end. Raises Ending when the stack cannot start."""
+    from local.stack import Stack, StackError
+
+    stack = Stack(options, say=note)
+    with stoppable(hurry=stack.kill):
+        try:
+            with stack:
+                _announce(stack.url, stack.state_path, temporary=options.state_dir is None)
+                while True:
+                    signal.pause()
+        except Stopped:
+            note("stopped")
+        except StackError as error:
+            raise Ending(str(error)) from None
+
+
+def _announce(url: str, state: Path, *, temporary: bool) -> None:
+    note(f"state in {state}" + (" (temporary: removed at the end)" if temporary else "") + "; Ctrl-C stops")
+    out([f"Piecewise is ready: {url}\n"])

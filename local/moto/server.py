@@ -1,0 +1,113 @@
+"""The emulated AWS as a server in this process; `python -m local.moto` runs the same in one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import socket
+import threading
+from pathlib import Path
+from typing import Self
+
+import uvicorn
+
+from local.moto.http import ClientGoneError, Receive, Scope, Send, read_request, send_reply
+from local.moto.s3_front import S3Front
+from local.moto.sqs_front import SqsFront
+
+HOST = "127.0.0.1"
+LAPTOP_ACCOUNT = "000000000000"
+_KEEP_ALIVE_SECONDS = 600  # longer than any pool of the SDK keeps a connection unused and then trusts it
+
+
+class Front:
+    """The ASGI application: SQS where a request says so, S3 otherwise (a presigned URL names no service)."""
+
+    def __init__(self, account: str, state_dir: Path | None) -> None:
+        self.sqs = SqsFront(account)
+        self.s3 = S3Front(account, state_dir / "objects" if state_dir is not None else None)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            request = await read_request(scope, receive)
+            if "/sqs/" in request.headers.get("authorization", ""):
+                reply = await self.sqs.answer(request, receive)
+            else:
+                reply = await self.s3.answer(request)
+        except ClientGoneError:
+            return
+        await send_reply(reply, send)
+
+
+class MotoServer:
+    """A running server. Every server has its own account in moto: two in one process share nothing.
+
+    Do not enter `moto.mock_aws` in the same process: it resets every account.
+    """
+
+    def __init__(self, listener: socket.socket, front: Front) -> None:
+        self.port: int = listener.getsockname()[1]
+        self.endpoint_url = f"http://{HOST}:{self.port}"
+        self._front = front
+        self._server = uvicorn.Server(_config(front))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="moto", daemon=True)
+        self._thread.start()
+
+    def _run(self, listener: socket.socket) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._server.serve(sockets=[listener]))
+
+    def stop(self) -> None:
+        """Answer what waits, close, and forget everything but the files."""
+        self._server.should_exit = self._server.force_exit = True
+        self._loop.call_soon_threadsafe(self._front.sqs.close)
+        self._thread.join()
+        self._front.s3.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start_in_thread(*, port: int = 0, state_dir: Path | None = None, account: str | None = None) -> MotoServer:
+    """A server on 127.0.0.1 that accepts requests now; `port` 0 takes a free one. Raises OSError when it is taken.
+
+    With `state_dir`, S3 objects are kept under `objects/` and those of a former run are there again. Queue messages
+    are not kept: the database is the truth. `account` is 12 digits; by default nobody else's.
+    """
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms an answer otherwise.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    with contextlib.ExitStack() as undo:
+        undo.callback(listener.close)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        front = Front(account or f"{secrets.randbelow(10**12):012}", state_dir)
+        listener.listen(128)  # from here on a connection waits in the kernel until the loop runs
+        undo.pop_all()
+    return MotoServer(listener, front)
+
+
+def start_for_laptop(port: int, state_dir: Path | None) -> MotoServer:
+    """The server of `piecewise up`, in the same account at every start."""
+    return start_in_thread(port=port, state_dir=state_dir, account=LAPTOP_ACCOUNT)
+
+
+def _config(front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        front,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,55 @@
+"""What roles share: their configuration, and the event sources that they feed functions from."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from local.invoke import Function
+    from local.template import FunctionSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the parent tells a role beyond the environment; travels as JSON in argv."""
+
+    fd: int = -1  # the gateway's listening socket
+    batch_size: int = 1  # a worker's, in chunks
+    invocations: int = 1  # a worker's share of those at once
+    grace: float = 5.0  # seconds for running calls at the end
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `dump`."""
+        return cls(**json.loads(text))
+
+    def dump(self) -> str:
+        """JSON."""
+        return json.dumps(asdict(self))
+
+
+class Source(Protocol):
+    """What feeds a function: an event source mapping, a schedule."""
+
+    def start(self) -> None: ...
+    def stop(self, grace: float) -> bool: ...
+
+
+def function(spec: FunctionSpec) -> Function:
+    """The function that a template describes, its handler imported."""
+    from local.invoke import Function, load_handler
+
+    return Function(name=spec.name, handler=load_handler(spec.handler), timeout=spec.timeout, memory=spec.memory)
+
+
+def stop_all(sources: Sequence[Source], grace: float) -> None:
+    """Stop all of them side by side: each waits for its last poll."""
+    threads = [threading.Thread(target=source.stop, args=(grace,), daemon=True) for source in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,12 @@
+"""Fixtures that every test may use, and the suite's own options."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.aws", "tests.fixtures.stage", "tests.fixtures.logs"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--postgres-url`: a server to use instead of the one that the tests start."""
+    parser.addoption("--postgres-url", default=None, help="SQLAlchemy URL of a Postgres superuser's database")

@@ -1,0 +1,79 @@
+"""Stale and dropped database connections are survived; a database that is away is a Retryable, never a bug."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from functions.core.errors import Misconfigured, StoreUnavailable
+from functions.core.jobs import JobStatus
+from functions.core.model import ChunkHint, ModelCall
+from functions.core.store.database import Database
+from functions.core.store.engines import make_engines
+from functions.core.threads import on_threads
+from tests.fakes.stage import Stage
+
+OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def terminate_backends(url: str) -> int:
+    """End every other session of the database; how many there were."""
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        return len(connection.execute(text(OTHERS)).all())
+
+
+def test_a_postgres_backend_terminated_in_mid_job(fresh_postgres: str) -> None:
+    stage = Stage.on(fresh_postgres)
+    job_id = stage.submit("aaaabbbbccccdddd")
+    ended: list[int] = []
+
+    async def terminate(_call: ModelCall) -> None:
+        ended.append(terminate_backends(fresh_postgres))
+
+    stage.model.during = terminate
+    assert stage.work(ChunkHint(job_id, 0, 0), ChunkHint(job_id, 1, 0)) == []
+    terminate_backends(fresh_postgres)
+    stage.work(ChunkHint(job_id, 2, 0), ChunkHint(job_id, 3, 0))
+    terminate_backends(fresh_postgres)
+    stage.deliver()
+
+    assert sum(ended) > 0
+    assert stage.job(job_id).status is JobStatus.COMPLETED
+    stage.check(job_id)
+    stage.close()
+
+
+def test_a_connection_lost_inside_a_transaction_runs_it_again_as_a_whole(fresh_postgres: str) -> None:
+    stage = Stage.on(fresh_postgres)
+    database = Database(stage.engines, on_threads(2, "test"))
+    turns: list[int] = []
+
+    def work(connection: object) -> int:
+        turns.append(1)
+        if len(turns) == 1:
+            terminate_backends(fresh_postgres)
+        return int(connection.execute(text("SELECT 41 + 1")).scalar_one())  # type: ignore[attr-defined]
+
+    assert asyncio.run(database.write(work)) == 42
+    assert len(turns) == 2
+    stage.close()
+
+
+def test_a_database_that_is_not_there_is_retryable() -> None:
+    engines = make_engines("postgresql+psycopg://nobody@127.0.0.1:1/none", pool_size=1)
+    database = Database(engines, on_threads(1, "test"), tries=2)
+
+    with pytest.raises(StoreUnavailable, match="not available"):
+        asyncio.run(database.read(lambda connection: connection.execute(text("SELECT 1"))))
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y"])
+def test_a_wrong_database_url_is_one_clear_line(url: str) -> None:
+    with pytest.raises(Misconfigured, match="PIECEWISE_DATABASE_URL"):
+        make_engines(url, pool_size=1)

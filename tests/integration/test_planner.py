@@ -1,0 +1,177 @@
+"""The planner: blocks behind a cursor, resumable, one planner at a time, and plans that cannot succeed."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.core.chunking import split
+from functions.core.jobs import JobStatus
+from functions.core.model import ChunkHint, Failure, Span
+from tests.fakes.stage import FixedDeadline, Stage
+
+TEXT = "One line.\r\nZwölf Boxkämpfer jagen Viktor.\n\n日本語の文。👩‍👩‍👧 end. " * 20
+
+
+def test_a_plan_is_what_the_text_s_own_split_is(stage: Stage) -> None:
+    job_id = stage.submit(TEXT, max_chunk_chars=10, planned=False)
+
+    stage.with_settings(plan_block=7).plan(job_id)
+
+    spans = [Span(r.chunk_index, r.char_start, r.char_end, r.byte_start, r.byte_end) for r in stage.rows(job_id)]
+    assert spans == split(TEXT, 10)
+    assert stage.job(job_id).progress.total == len(spans)
+    assert [hint for hint, _ in stage.queues.chunks] == [ChunkHint(job_id, span.chunk_index, 0) for span in spans]
+    stage.check(job_id)
+
+
+def test_a_planned_document_is_analysed_in_order(stage: Stage) -> None:
+    job_id = stage.submit(TEXT, max_chunk_chars=50, planned=False)
+
+    job = stage.settle(job_id)
+
+    assert job.status is JobStatus.COMPLETED
+    assert job.analysis_result == "\n\n".join(f"<{TEXT[span.char_start : span.char_end]}>" for span in split(TEXT, 50))
+    stage.check(job_id)
+
+
+def test_the_total_is_unknown_and_nothing_is_final_until_the_plan_is_complete(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    held = stage.run(stage.store.begin_plan(job_id))
+    assert held
+    first, second = split("aaaabbbb", 4)
+    held = stage.run(stage.store.add_chunks(held, [first]))
+    assert held
+
+    stage.work(ChunkHint(job_id, 0, 0))
+
+    assert stage.job(job_id).progress.total is None
+    assert stage.queues.finals == []
+    stage.finalize(job_id)
+    assert stage.job(job_id).status is JobStatus.PROCESSING
+    held = stage.run(stage.store.add_chunks(held, [second]))
+    assert held
+    stage.work(ChunkHint(job_id, 1, 0))
+    moved = stage.run(stage.store.close_plan(held))
+    assert moved
+    assert moved.all_done  # the closing UPDATE tests the same condition as the counter's
+
+
+def test_a_second_planner_stays_away_while_the_first_holds_its_lease(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    assert stage.run(stage.store.begin_plan(job_id))
+
+    stage.plan(job_id)
+
+    assert stage.rows(job_id) == []
+
+
+def test_a_planner_that_lost_its_lease_stops_at_its_next_block(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    zombie = stage.run(stage.store.begin_plan(job_id))
+    assert zombie
+    stage.pass_time(61)
+    stage.plan(job_id)
+
+    first, second = split("aaaabbbb", 4)
+    assert stage.run(stage.store.add_chunks(zombie, [first, second])) is None
+    assert stage.run(stage.store.close_plan(zombie)) is None
+    assert not stage.run(stage.store.fail_plan(job_id, Failure("x", "x"), claim_no=zombie.claim_no))
+    stage.check(job_id)
+
+
+def test_a_block_that_is_run_again_after_a_lost_answer_is_inserted_once(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    held = stage.run(stage.store.begin_plan(job_id))
+    assert held
+    block = split("aaaabbbb", 4)[:1]
+
+    once = stage.run(stage.store.add_chunks(held, block))
+    again = stage.run(stage.store.add_chunks(held, block))
+
+    assert once == again
+    assert len(stage.rows(job_id)) == 1
+
+
+def test_a_plan_near_its_deadline_rests_and_goes_on_where_it_stopped(stage: Stage) -> None:
+    text = "abcdefgh" * 400_000  # more than one block of the planner's reading
+    job_id = stage.submit(text, max_chunk_chars=1_000, planned=False)
+    stage.deadline = FixedDeadline(1)
+
+    stage.plan(job_id)
+
+    assert 0 < len(stage.rows(job_id)) < 3_200
+    assert stage.queues.plans == [job_id, job_id]
+    stage.deadline = FixedDeadline(300)
+    stage.plan(job_id)
+    assert stage.job(job_id).progress.total == 3_200
+    assert stage.job_row(job_id).plan_crashes == 0
+    stage.check(job_id)
+
+
+def test_a_document_that_is_gone_ends_the_job_with_the_reason(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    stage.documents.objects.clear()
+
+    stage.deliver()
+
+    job = stage.job(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error
+    assert job.error.code == "document_missing"
+
+
+@pytest.mark.parametrize("data", [b"aaaa\xff\xffbb", b"aaaabbb\xc3", b"\xed\xa0\x80aaaaa"])
+def test_bytes_that_are_not_text_end_the_job(sqlite_stage: Stage, data: bytes) -> None:
+    job_id = sqlite_stage.submit("aaaabbbb", planned=False)
+    sqlite_stage.documents.objects[f"documents/{job_id}"] = data
+
+    sqlite_stage.deliver()
+
+    job = sqlite_stage.job(job_id)
+    assert job.status is JobStatus.FAILED
+    assert job.error
+    assert job.error.code == "document_unreadable"
+
+
+def test_chunks_that_do_not_tile_the_document_end_the_job(sqlite_stage: Stage) -> None:
+    job_id = sqlite_stage.submit("aaaabbbb", planned=False)
+    sqlite_stage.change_job(job_id, document_chars=9)
+
+    sqlite_stage.deliver()
+
+    job = sqlite_stage.job(job_id)
+    assert job.error
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "document_unreadable")
+
+
+def test_no_chunks_at_all_is_failed(sqlite_stage: Stage) -> None:
+    job_id = sqlite_stage.submit("aaaa", planned=False)
+    sqlite_stage.documents.objects[f"documents/{job_id}"] = b""
+    sqlite_stage.change_job(job_id, document_chars=0, document_bytes=0)
+
+    assert sqlite_stage.settle(job_id).status is JobStatus.FAILED
+
+
+def test_a_bucket_that_is_away_is_no_crash_of_the_planner(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    stage.documents.away = True
+    with pytest.raises(Exception, match="away"):
+        stage.plan(job_id)
+
+    stage.documents.away = False
+    stage.queues.lose_everything()
+
+    assert stage.settle(job_id).status is JobStatus.COMPLETED
+    assert stage.job_row(job_id).plan_crashes == 0
+
+
+def test_a_cancelled_job_is_planned_no_further(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    held = stage.run(stage.store.begin_plan(job_id))
+    assert held
+    stage.change_job(job_id, status=JobStatus.CANCELLED)
+
+    assert stage.run(stage.store.add_chunks(held, split("aaaabbbb", 4))) is None
+    stage.plan(job_id)
+
+    assert stage.rows(job_id) == []

@@ -1,0 +1,78 @@
+"""What only a process of its own can show: signals, broken pipes, what is imported."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.fake_server import JOB_ID, Answer, FakeServer, job, serving
+
+PIECEWISE = (sys.executable, "-c", "from local.cli.main import main; main()")
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with serving() as fake:
+        yield fake
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*PIECEWISE, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONWARNINGS": ""},
+    )  # fmt: skip
+
+
+def test_ctrl_c_leaves_the_job_to_its_server_and_says_so(server: FakeServer) -> None:
+    looked = threading.Event()
+    server.on("POST", "/v1/analyze", Answer({"job_id": JOB_ID, "status": "PENDING"}, 202))
+    server.on("GET", f"/v1/analyze/{JOB_ID}", Answer(job("PROCESSING", 1), then=looked))
+    with start("analyze", "-", "--server", server.url) as process:
+        assert process.stdin is not None
+        process.stdin.write("text")
+        process.stdin.close()
+        assert looked.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        last = process.stderr.read().splitlines()[-1]
+    assert last == f"piecewise: interrupted: job {JOB_ID} goes on; see: piecewise status {JOB_ID} --server {server.url}"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(server: FakeServer, tmp_path: Path) -> None:
+    server.job(job(analysis_result="line\n" * 500_000))
+    (tmp_path / "book").write_text("text")
+    command = f'"$@" analyze {tmp_path / "book"} --server {server.url} | head -n 1; echo "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(["bash", "-c", command, "-", *PIECEWISE], capture_output=True, text=True, check=True)
+    assert done.stdout == "line\n0\n"
+    assert done.stderr.splitlines() == [f"using the server at {server.url}", "2/2 chunks done, 0 failed, 0 waiting"]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom local.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print([name for name in ('httpx', 'boto3', 'sqlalchemy', 'pydantic', 'yaml', 'moto', "
+        "'fastapi', 'functions') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "analyze" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+def test_a_trace_is_shown_on_request_only(server: FakeServer) -> None:
+    arguments = [*PIECEWISE, "status", "nosuchjob", "--server", server.url]
+    quiet = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    loud = subprocess.run(
+        arguments, capture_output=True, text=True, check=False, env={**os.environ, "PIECEWISE_DEBUG": "1"}
+    )
+    assert (quiet.returncode, loud.returncode) == (1, 1)
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
