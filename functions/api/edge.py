@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.problems import internal_error, problem
-from functions.core.logs import logger
+from functions.core.logs import bug, logger
 
 REQUEST_ID = "x-request-id"
 
@@ -36,8 +36,9 @@ class Edge:
 
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception:
-            logger.exception("a request met a bug", extra={"request_id": request_id, "method": scope["method"]})
+        except Exception as error:
+            about = {"request_id": request_id, "method": scope["method"], **bug(error)}
+            logger.error("a request met a bug", extra=about)
             if started:
                 raise
             await problem(scope, internal_error())(scope, receive, send_with_id)

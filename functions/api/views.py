@@ -39,10 +39,14 @@ class ChunkErrorBody(BaseModel):
 
 
 class JobError(BaseModel):
-    """Why a job as a whole failed."""
+    """Why a job as a whole failed, over its whole document."""
 
     code: str
     message: str
+    char_start: int = 0
+    char_end: int
+    byte_start: int = 0
+    byte_end: int
 
 
 class JobBody(BaseModel):
@@ -110,7 +114,7 @@ def job_body(job: JobView, errors: Sequence[ChunkError], result_url: str) -> Job
         chunks_failed=job.progress.failed,
         chunk_errors=[_chunk_error(error) for error in errors[:MOST_CHUNK_ERRORS]],
         chunk_errors_truncated=len(errors) > MOST_CHUNK_ERRORS,
-        error=JobError(code=job.error.code, message=job.error.message) if job.error else None,
+        error=_job_error(job),
         error_summary=job.error_summary,
         analysis_result=job.analysis_result,
         result_url=result_url if job.result_key else None,
@@ -129,6 +133,14 @@ def timestamp(milliseconds: int) -> str:
 
 def _maybe(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else timestamp(milliseconds)
+
+
+def _job_error(job: JobView) -> JobError | None:
+    if job.error is None:
+        return None
+    return JobError(
+        code=job.error.code, message=job.error.message, char_end=job.document_chars, byte_end=job.document_bytes
+    )
 
 
 def _chunk_error(error: ChunkError) -> ChunkErrorBody:

@@ -16,12 +16,10 @@ from functions.core.background import background
 from functions.core.errors import Permanent, QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
 from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Moved
+from functions.core.outcomes import park_seconds
 from functions.core.ports import Deadline, Provider
 from functions.core.sqs_event import Record
 from functions.core.wiring import Parts
-
-STORAGE_WAIT = 30.0  # seconds until a chunk whose document could not be read is tried again
-
 
 async def process(parts: Parts, records: Sequence[Record], deadline: Deadline) -> list[str]:
     """Work on a batch; the ids of the messages that must stay in the queue because *we* failed.
@@ -128,9 +126,10 @@ class Batch:
         return await self.caller.call(claim, text, lambda: self._provider(claim.model))
 
     def _unread(self, claim: Claim, failure: Failure) -> Verdict:
-        if claim.parked_ms / 1000 > self.parts.settings.max_park:
+        parked = claim.parked_ms / 1000
+        if parked > self.parts.settings.max_park:
             return Spent(failure, claim.attempts)
-        return Later(failure, STORAGE_WAIT, throttled=True)
+        return Later(failure, park_seconds(parked, None, random=self.parts.random), throttled=True)
 
     async def _record(self, claim: Claim, verdict: Verdict) -> None:
         match verdict:

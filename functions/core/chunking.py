@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 
 from functions.core.cuts import best_cut
 from functions.core.graphemes import cluster_end, last_boundary
@@ -41,7 +42,7 @@ class Chunker:
     """Takes a document in blocks of any size and gives its chunks as soon as they are certain.
 
     `chunk_index`, `char` and `byte` say where the first block begins: a planner resumes at the end of any chunk.
-    Holds at most `2 * max_chars + 1` characters between calls. Raises ValueError for a `max_chars` out of range.
+    Holds at most `2 * max_chars` characters between calls. Raises ValueError for a `max_chars` out of range.
     """
 
     def __init__(self, max_chars: int, *, chunk_index: int = 0, char: int = 0, byte: int = 0) -> None:
@@ -140,12 +141,8 @@ def _half(max_chars: int) -> int:
 
 def _estimate(text: str, max_chars: int, max_chunks: int) -> float:
     """How many chunks `text` makes; above `max_chunks`, where counting stops, by what has been cut until then."""
-    chunks = end = 0
-    for end in _cuts(text, max_chars, 1):
-        chunks += 1
-        if chunks > max_chunks:
-            break
-    return chunks * len(text) / end if end else 0
+    ends = list(islice(_cuts(text, max_chars, 1), max_chunks + 1))
+    return len(ends) * len(text) / ends[-1] if ends else 0
 
 
 def _cuts(text: str, max_chars: int, enough: int) -> Iterator[int]:

@@ -16,8 +16,8 @@ from functions.core.graphemes import CLOSING, JOINED, OPENING_QUOTES
 
 _LINE_ENDS = "\n\r\v\f\x85\u2028\u2029"
 _BLANK = r"\t \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-# White space without U+00A0, U+2007 and U+202F, which forbid a break; and what separates words instead of it: the Tibetan
-# tsheg, the Ethiopic wordspace, the zero-width space.
+# White space without U+00A0, U+2007 and U+202F, which forbid a break; and what separates words instead of it: the
+# Tibetan tsheg, the Ethiopic wordspace, the zero-width space.
 _SPACE = r"\t \u1680\u2000-\u2006\u2008-\u200a\u205f\u3000\u0f0b\u1361\u200b"
 # Sentence_Terminal of Unicode's basic plane, and the Tibetan shad. The first need a space behind them: think of "3.14".
 _WEAK_STOP = r".!?\u203c\u203d\u2026\u2047-\u2049\u2e2e\ufe52\uff0e"
@@ -51,8 +51,8 @@ _TRIES = 8  # one sentence may end in spaces that go on past the limit; more are
 def best_cut(window: str, deepest: int) -> int | None:
     """How many characters from the end of `window` the best cut lies, 1 to `deepest`; None if there is no good place.
 
-    The last character of `window` must not be before the cut: it is there to be looked at. So are those deeper than
-    `deepest`: they tell what a sentence or a blank line is.
+    The last character of `window` is the first one that does not fit. Those before `deepest` are there to be looked at:
+    they tell what a sentence or a blank line is.
     """
     back = window[::-1]
     cut = _line_cut(window, back, deepest)

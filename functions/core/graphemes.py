@@ -5,7 +5,7 @@ skin tones, tags and zero-width joiners, flags, keycaps, conjoining Hangul, conj
 come from the interpreter's own Unicode tables. Two choices err on the side of keeping together: every Mc joins what
 stands before it (UAX 29 excepts a few of Myanmar), and the pictographs are whole blocks.
 
-All patterns are possessive: none ever tries a character twice, so each scan is linear whatever the text.
+The repetitions are possessive, or cannot match in two ways: every scan is linear, whatever the text.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 
-# Where Unicode keeps marks, controls and quotes, but for a few that are named below. Going through all of it
-# would take several times as long, at every cold start.
+# Where Unicode keeps marks, controls and quotes, but for a few that are named below. Going through all of it would take
+# several times as long, at every cold start.
 _SCANNED = (
     *(range(0x3100), range(0xA660, 0xAC00), range(0xFB00, 0x12000), range(0x13430, 0x13460), range(0x16A00, 0x17000)),
     *(range(0x1BC00, 0x1BD00), range(0x1CF00, 0x1DB00), range(0x1E000, 0x1EA00)),
@@ -83,7 +83,7 @@ _CONSONANT = char_set(virama - 0x4D + low for virama in _VIRAMAS for low in [*ra
 _VIRAMA = char_set(_VIRAMAS)
 _LINKED = char_set([*(_usual_marks - {0x200C, *_VIRAMAS}), _JOINER])
 
-# One cluster, forwards. (Nothing but a control can follow a run of _PREPEND with no core.)
+# One cluster, forwards. The empty alternative is for a prepended sign that nothing follows.
 _CLUSTER = re.compile(
     rf"\r\n|[{_CONTROL}]|[{_PREPEND}]*+(?:"
     rf"[{_FLAG}]{{2}}"

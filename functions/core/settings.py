@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     queue_visibility: int = 1_800
     max_receive_count: int = 5
     reconciler_passes: int = 2  # in one invocation: EventBridge's finest rate is a minute
-    reconciler_pause: float = 30.0  # between them
+    reconciler_pause: float = 30.0  # between two passes
     resend_limit: int = 5_000  # messages the reconciler sends in one pass
 
     @model_validator(mode="after")

@@ -109,7 +109,7 @@ def follow(client: Client, job_id: str, *, as_json: bool, with_result: bool) -> 
             report.result(client, seen.job)
         else:
             out(report.summary(seen.job, client.server))
-        report.troubles(seen.job)
+        report.ending(seen.job)
     return OF_STATUS.get(seen.job["status"], 1)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from local.cli.analyze import analyze
+from local.cli.bench import bench
 from local.cli.exits import ERROR, NOT_REACHED, SIGNALLED, Ending
 from local.cli.say import note, out
 from local.cli.signals import Stopped
@@ -43,6 +44,7 @@ def _root(
 app.command()(up)
 app.command()(analyze)
 app.command()(status)
+app.command()(bench)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -22,12 +22,11 @@ def result(client: Client, job: dict[str, Any]) -> None:
         out(client.result(job["job_id"]))
 
 
-def troubles(job: dict[str, Any]) -> None:
-    """On stderr: how a job ended that is not COMPLETED, why, and its failed chunks as a short table."""
+def ending(job: dict[str, Any]) -> None:
+    """On stderr: how a job ended, why when it has an error, and its failed chunks as a short table."""
     count = Count.of(job)
-    if job["status"] == "COMPLETED":
-        return
-    note(f"job {job['job_id']} ended {job['status']}: {count.completed} of {count.total} chunks have a result")
+    shares = f": {count.completed} of {count.total} chunks have a result" if count.total is not None else ""
+    note(f"job {job['job_id']} ended {job['status']}{shares}")
     if job.get("error"):
         note(f"error {job['error']['code']}: {job['error']['message']}")
     if job.get("chunk_errors"):

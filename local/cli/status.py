@@ -32,5 +32,5 @@ def status(
         seen = client.look(job_id)
         out([seen.body] if as_json else report.summary(seen.job, client.server))
         if seen.ended and not as_json:
-            report.troubles(seen.job)
+            report.ending(seen.job)
         raise typer.Exit(OF_STATUS.get(seen.job["status"], 0))

@@ -16,7 +16,6 @@ from local.schedule import Schedule
 from local.template import Deployment, load_template
 from migrations.upgrade import upgrade
 
-_RECONCILE_EVERY = 15.0  # seconds; a laptop's rate
 _FED = ("planner", "finalizer", "dead_letter")
 
 
@@ -33,14 +32,14 @@ def run(parent: Parent, config: Config) -> None:
         asyncio.run(parts().store.recover())
     parent.say(event="prepared")
     sources: list[Source] = _mappings(deployment, functions)
-    reconciler = _schedule(functions)
+    reconciler = _schedule(functions, settings)
     for source in (*sources, reconciler):
         source.start()
     parent.say(event="ready")
     while (order := parent.order()) is not None:
         _provision(deployment, order)
         reconciler.stop(0)
-        reconciler = _schedule(functions)  # begins with a pass: the new queues are empty, and that brings messages back
+        reconciler = _schedule(functions, settings)  # begins with a pass, which brings back what the old queues held
         reconciler.start()
     stop_all([*sources, reconciler], config.grace)
 
@@ -58,5 +57,5 @@ def _mappings(deployment: Deployment, functions: Mapping[str, Function]) -> list
     ]
 
 
-def _schedule(functions: Mapping[str, Function]) -> Schedule:
-    return Schedule(functions["reconciler"], _RECONCILE_EVERY, name="reconciler")
+def _schedule(functions: Mapping[str, Function], settings: Settings) -> Schedule:
+    return Schedule(functions["reconciler"], settings.reconciler_pause, name="reconciler")

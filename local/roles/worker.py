@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 
 from functions.core.wiring import parts
@@ -15,9 +16,12 @@ def run(parent: Parent, config: Config) -> None:
     """Until SIGTERM; then invocations that run have the grace, and what they leave is released at the next start."""
     spec = load_template().functions["chunk_worker"]
     worker = function(spec)
-    if parent.go() is None:
+    order = parent.go()
+    if order is None:
         return
-    parts()
+    store = parts().store
+    if not order["first"]:  # the messages that a dead predecessor had received are in flight, and nobody has them
+        asyncio.run(store.make_pending_due())
     (mapping,) = spec.mappings
     share = dataclasses.replace(mapping, batch_size=config.batch_size, maximum_concurrency=config.invocations)
     source = EventSourceMapping(worker, share, sqs_client())

@@ -32,14 +32,14 @@ def environment(options: Options, state: StateDir, deployment: Deployment, given
     start must never do so in somebody's shared database.
     """
     own: dict[str, str] = {**_account(options, given), **_process(given)}
-    own |= {"PIECEWISE_ALLOWED_MODELS": json.dumps(_MODELS), **_settings(given)}
+    own |= {"PIECEWISE_ALLOWED_MODELS": json.dumps(_MODELS), "PIECEWISE_RECONCILER_PAUSE": "15", **_settings(given)}
     for function in deployment.functions.values():
         own.update(function.environment)
     own |= {
         "PIECEWISE_AUTH": "none",
         "PIECEWISE_DATABASE_URL": state.database_url,
         "PIECEWISE_SCRATCH_DIR": str(state.path),
-        "PIECEWISE_RECONCILER_PASSES": "1",  # on AWS one invocation a minute makes two
+        "PIECEWISE_RECONCILER_PASSES": "1",  # one a run of the schedule; on AWS one run a minute makes two
     }
     if options.model is not None:
         own["PIECEWISE_DEFAULT_MODEL"] = options.model

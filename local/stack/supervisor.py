@@ -59,13 +59,16 @@ class Supervisor:
         self._watcher.start()
 
     def stop(self, groups: Iterable[Iterable[str]], grace: float) -> None:
-        """End the children group after group; each group gets `grace` seconds, then is killed."""
+        """End the children group after group; each group gets `grace` seconds, then is killed.
+
+        One that never was up has nothing to finish and gets none.
+        """
         self._events.put(None)
         if self._watcher is not None:
             self._watcher.join()
         for group in groups:
             members = [self._running[name] for name in group if name in self._running]
-            until = time.monotonic() + grace
+            until = time.monotonic() + (grace if self._up else 0)
             for process in members:
                 process.popen.terminate()
             for process in members:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +16,15 @@ import pytest
 from local.client import Client
 from local.options import Options
 from local.stack import Stack
-from tests.acceptance.up import Up, cli, document, up
+from tests.acceptance.up import PIECEWISE, Up, cli, document, up
 
 SIMULATED = ("--simulate", "latency=0.2", "--simulate", "poison=POISON", "--concurrency", "4")
-SOON = {"PIECEWISE_LEASE": "3", "PIECEWISE_RENEW_EVERY": "1", "PIECEWISE_HINT_AFTER": "3"}
+SOON = {
+    "PIECEWISE_LEASE": "3",
+    "PIECEWISE_RENEW_EVERY": "1",
+    "PIECEWISE_HINT_AFTER": "3",
+    "PIECEWISE_RECONCILER_PAUSE": "1",
+}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +110,23 @@ def test_analyze_brings_its_own_stack_up_and_down(tmp_path: Path, pages: list[st
     assert done.stderr.startswith("no server is running: starting one for this document\n")
     left = [each for each in psutil.process_iter(["cmdline"]) if "local.role" in (each.info["cmdline"] or [])]
     assert not [each for each in left if each.pid not in before]
+
+
+def test_ctrl_c_takes_the_own_stack_down_and_names_the_job(tmp_path: Path, pages: list[str]) -> None:
+    arguments = (*PIECEWISE, "analyze", document(tmp_path / "book", *pages), "--model", "simulated")
+    env = {**os.environ, "PIECEWISE_SERVER": "", "PIECEWISE_SIMULATE": '{"latency": "600"}'}
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stderr is not None
+        lines = iter(process.stderr.readline, "")
+        assert "chunks done" in next(line for line in lines if "starting" not in line)
+        children = psutil.Process(process.pid).children()
+        process.send_signal(signal.SIGINT)
+        *_, last = lines
+        assert process.wait(60) == 130
+    assert last.startswith("piecewise: interrupted: job 0")
+    assert last.endswith(" ended with the server that this command had started\n")
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
 
 
 def test_a_stack_killed_with_all_its_processes_goes_on_where_it_was(tmp_path: Path, pages: list[str]) -> None:

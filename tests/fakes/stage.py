@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
@@ -202,8 +203,18 @@ class Stage:
             return connection.execute(select(jobs).where(jobs.c.job_id == job_id)).one()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine as a handler does."""
-        return asyncio.run(work)
+        """Run a coroutine as a handler does. Whatever kills it, its loop is closed: the next one is another process."""
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(work)
+        finally:
+            while left := asyncio.all_tasks(loop):
+                for task in left:
+                    task.cancel()
+                with contextlib.suppress(SystemExit):
+                    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
 
     def with_settings(self, **values: Any) -> Stage:
         """The same stage under other settings."""

@@ -150,7 +150,8 @@ def test_a_job_that_failed_as_a_whole_says_why() -> None:
         DONE, status=JobStatus.FAILED, error=Failure("document_missing", "It is gone."), analysis_result=None
     )
     body = json.loads(get(world_with(failed), f"/v1/analyze/{JOB}")["body"])
-    assert body["error"] == {"code": "document_missing", "message": "It is gone."}
+    span = {"char_start": 0, "char_end": 9000, "byte_start": 0, "byte_end": 9500}  # the whole document
+    assert body["error"] == {"code": "document_missing", "message": "It is gone.", **span}
 
 
 @pytest.mark.parametrize(("stage", "prefix"), [("$default", ""), ("prod", "/prod")])

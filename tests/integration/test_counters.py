@@ -26,7 +26,7 @@ def test_200_threads_each_chunk_delivered_four_times_counted_once_finalized_once
             batch = await stage.store.claim([ChunkHint(job_id, index, 0)], seconds=60)
             moved = await stage.store.complete(job_id, [ChunkResult(index, f"r{index}")])
             task = await stage.store.begin_finalize(job_id, 1) if moved.all_done else None
-            ended = bool(task) and await stage.store.finish(
+            ended = task is not None and await stage.store.finish(
                 task, result=None, result_key="k", result_bytes=0, error_summary=None, error=None
             )
             return len(batch.claims), bool(moved.chunk_indexes), ended

@@ -6,7 +6,7 @@ import pytest
 
 from functions.core.errors import QueueUnavailable, StoreUnavailable
 from functions.core.jobs import ChunkStatus, JobStatus
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, Failure
 from tests.fakes.stage import FixedDeadline, Stage
 from tests.fixtures.logs import LogLines
 
@@ -75,8 +75,6 @@ def test_a_pending_chunk_is_sent_again_only_when_its_hint_is_due_then_twice_as_l
 def test_an_emptied_queue_makes_everything_pending_due_except_what_waits(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbbcccc")
     batch = stage.run(stage.store.claim([ChunkHint(job_id, 1, 0)], seconds=60))
-    from functions.core.model import Failure
-
     stage.run(stage.store.park(batch.claims[0], Failure("rate_limited", "429"), seconds=500, throttled=True))
     stage.queues.lose_everything()
 
@@ -187,8 +185,8 @@ def test_one_step_s_trouble_does_not_stop_the_others(sqlite_stage: Stage) -> Non
     async def bug(_limit: int) -> dict[str, list[int]]:
         raise ZeroDivisionError
 
-    sqlite_stage.store.end_leases = broken  # type: ignore[method-assign]
-    sqlite_stage.store.crashed_for_good = bug  # type: ignore[method-assign]
+    sqlite_stage.store.end_leases = broken  # type: ignore[assignment,method-assign]
+    sqlite_stage.store.crashed_for_good = bug  # type: ignore[assignment,method-assign]
     sqlite_stage.reconcile()
 
     assert sqlite_stage.queues.plans == [job_id]

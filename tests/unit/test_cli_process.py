@@ -52,7 +52,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(server: FakeServer, tmp_path:
     command = f'"$@" analyze {tmp_path / "book"} --server {server.url} | head -n 1; echo "${{PIPESTATUS[0]}}"'
     done = subprocess.run(["bash", "-c", command, "-", *PIECEWISE], capture_output=True, text=True, check=True)
     assert done.stdout == "line\n0\n"
-    assert done.stderr.splitlines() == [f"using the server at {server.url}", "2/2 chunks done, 0 failed, 0 waiting"]
+    assert done.stderr.splitlines() == [
+        f"using the server at {server.url}",
+        "2/2 chunks done, 0 failed, 0 waiting",
+        f"job {JOB_ID} ended COMPLETED: 2 of 2 chunks have a result",
+    ]
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -9,8 +9,8 @@ from functions.core.providers.extract.report import report
 class LocalProvider:
     """Quotes and counts what is in a chunk; says so where it was asked for more.
 
-    The same call has the same answer in every process. A chunk of 10,000 characters takes one to two milliseconds,
-    which is why it runs on the loop and not on a thread.
+    The same call has the same answer in every process. 10,000 characters take a millisecond or two, which is why it
+    runs on the loop and not on a thread.
     """
 
     async def analyse(self, call: ModelCall) -> ModelAnswer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 ENGLISH, GERMAN = "English", "German"
 
@@ -65,6 +66,7 @@ _MORE: Mapping[str, frozenset[str]] = {
 }
 
 
+@lru_cache(maxsize=16)
 def silent_words(language: str | None) -> frozenset[str]:
     """The words of a language that carry no weight; empty for one that is not known here."""
     if language is None:

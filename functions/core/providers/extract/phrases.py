@@ -13,7 +13,7 @@ Found = list[tuple[str, int]]
 _LONGEST = 60  # characters; what is longer is no phrase
 
 
-def key_phrases(words: Sequence[list[str]], lower: str, counts: Counter[str], silent: Set[str], wanted: int) -> Found:
+def key_phrases(words: Sequence[list[str]], lower: str, weights: Weights, named: Set[str], wanted: int) -> Found:
     """(phrase, how often), at most `wanted`, most weight first.
 
     `lower` is the text with all but its words blanked out; a pair must stand in it at least once with nothing but

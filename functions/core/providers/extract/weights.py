@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
-from itertools import compress
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import compress, islice
 from operator import add
 
 Words = list[str]
@@ -69,6 +69,16 @@ def _size(sentence: Words) -> int:
     return len(sentence) + 12
 
 
+def _different(ranked: Sequence[tuple[float, int]], words: Sequence[Words]) -> Iterator[int]:
+    """The indexes in order, without those of sentences that are word for word an earlier one."""
+    seen: set[tuple[str, ...]] = set()
+    for _, index in ranked:
+        key = tuple(words[index])
+        if key not in seen:
+            seen.add(key)
+            yield index
+
+
 def choose(
     ranked: Sequence[tuple[float, int]],
     words: Sequence[Words],
@@ -82,7 +92,7 @@ def choose(
     to what they say without repeating themselves.
     """
     likely = []
-    for _, index in ranked[: 2 * wanted + 2]:
+    for index in islice(_different(ranked, words), 2 * wanted + 2):
         said = set(filter(weights.loud.__getitem__, words[index]))
         likely.append((judge(index) * (1 + weights.total(said)) / _size(words[index]), -index, said))
     likely.sort(key=lambda entry: entry[:2], reverse=True)

@@ -1,0 +1,1 @@
+"""What Piecewise costs on this machine, each figure beside something measured in the same run."""

@@ -1,0 +1,18 @@
+"""Stacks that several files of acceptance tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.running import Running, running
+
+
+@pytest.fixture(scope="session")
+def piecewise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A model that answers soon but in any order, and never to what contains POISON; small limits for results."""
+    limits = {"PIECEWISE_INLINE_RESULT_BYTES": "4000", "PIECEWISE_RESPONSE_BYTES": "8000"}
+    where = tmp_path_factory.mktemp("piecewise")
+    with running(where, env=limits, latency="0.02", latency_sigma="1.5", poison="POISON") as (seen, _):
+        yield seen
