@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 from functions.api.requests import Submission
 from functions.core.chunking import fewest_chunks, most_chunks, smallest_fitting, split
-from functions.core.errors import QueueUnavailable, Rejected, Retryable
+from functions.core.errors import QueueUnavailable, Rejected, Retryable, StoreUnavailable
 from functions.core.ids import new_job_id
 from functions.core.logs import logger
 from functions.core.model import ChunkHint, NewJob, Span
@@ -85,7 +85,11 @@ async def _keep(parts: Parts, job: NewJob, data: bytes, spans: Sequence[Span] | 
     async with AsyncExitStack() as undo:
         await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)
         undo.push_async_callback(_forget, parts.documents, job)
-        await parts.store.create_job(job, spans)
+        try:
+            await parts.store.create_job(job, spans)
+        except StoreUnavailable:
+            undo.pop_all()  # the commit may have happened: a job without its document would be worse than an orphan
+            raise
         undo.pop_all()
     logger.info(
         "job accepted",

@@ -36,7 +36,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now: another delivery goes on, after so many seconds. `throttled`: the provider is busy or away."""
+    """Not now: another delivery goes on, after so many seconds. `throttled`: uncounted, so `max_park` bounds it."""
 
     failure: Failure
     seconds: float
@@ -49,7 +49,7 @@ class Lost:
 
 
 Verdict = Answered | Spent | Later | Lost
-NO_TIME = Later(Failure("deadline_near", "no time for another call in this invocation"), 0, throttled=False)
+_NO_TIME = Failure("deadline_near", "no invocation had the time for a call")
 
 
 class _NotOurs(Exception):
@@ -68,7 +68,7 @@ class Caller:
     async def call(self, claim: Claim, text: str, provider: Callable[[], Provider]) -> Verdict:
         """Call until there is an answer, the attempts are spent, or the time is."""
         if not self._fits(0):
-            return NO_TIME
+            return self._wait(claim, _NO_TIME, None, claim.attempts)
         attempt = 0
         try:
             async for trial in self._policy(claim):
@@ -83,7 +83,9 @@ class Caller:
 
     def _policy(self, claim: Claim) -> AsyncRetrying:
         def stop(state: RetryCallState) -> bool:
-            return claim.attempts + state.attempt_number >= claim.max_attempts or not self._fits(state.upcoming_sleep)
+            wait = state.upcoming_sleep
+            long = wait > self.settings.backoff_cap  # long waits belong to SQS, not to a billed Lambda
+            return claim.attempts + state.attempt_number >= claim.max_attempts or long or not self._fits(wait)
 
         return AsyncRetrying(
             sleep=asyncio.sleep,
@@ -95,7 +97,7 @@ class Caller:
         )
 
     async def _once(self, claim: Claim, text: str, provider: Callable[[], Provider], attempt: int) -> str:
-        if attempt > claim.attempts + 1 and not await self.store.wanted(claim):
+        if attempt > claim.attempts + 1 and not await self.store.wanted([claim]):
             raise _NotOurs
         call = ModelCall(claim.job_id, claim.chunk_index, attempt, text, claim.span.char_start, claim.instructions)
         try:
@@ -125,16 +127,18 @@ class Caller:
             error = _provider_error(state)
             _log(claim, error, claim.attempts + state.attempt_number, "the call failed and is tried again")
             earlier = replace(claim, attempts=claim.attempts + state.attempt_number - 1)
-            if not await self.store.count_attempt(earlier, Failure(error.code, error.message)):
+            if not await self.store.count_attempt(earlier, _failure(error)):
                 raise _NotOurs
 
         return before_sleep
 
     async def _verdict(self, claim: Claim, error: ProviderError, attempt: int) -> Verdict:
-        failure = Failure(error.code, error.message)
+        failure = _failure(error)
         outcome = _outcome(error)
         if outcome is Outcome.OUTAGE:
-            return self._parked(claim, error, attempt)
+            # after a counted error in this delivery the provider is not out: the parking begins anew
+            parked = claim if attempt == claim.attempts + 1 else replace(claim, parked_ms=0)
+            return self._wait(parked, failure, error.retry_after, attempt - 1)
         if outcome is Outcome.PERMANENT or attempt >= claim.max_attempts:
             return Spent(failure, attempt)
         _log(claim, error, attempt, "the call failed and is tried again in another invocation")
@@ -143,15 +147,19 @@ class Caller:
         wait = full_jitter(attempt, base=self.settings.backoff_base, cap=self.settings.backoff_cap, random=self.random)
         return Later(failure, max(wait, error.retry_after or 0.0), throttled=False)
 
-    def _parked(self, claim: Claim, error: ProviderError, attempt: int) -> Verdict:
+    def _wait(self, claim: Claim, failure: Failure, retry_after: float | None, attempts: int) -> Verdict:
+        """Put the chunk off, no attempt used; one that has waited for longer than `max_park` fails."""
         parked = claim.parked_ms / 1000
         if parked > self.settings.max_park:
+            code = "rate_limited" if OUTCOMES.get(failure.code) is Outcome.OUTAGE else failure.code
             hours = self.settings.max_park / 3600
-            message = f"the provider was busy or away for more than {hours:g} h without a pause ({error.code})"
-            return Spent(Failure("rate_limited", message), attempt - 1)
-        seconds = park_seconds(parked, error.retry_after, random=self.random)
-        _log(claim, error, attempt, f"the provider is busy or away: the chunk waits {seconds} s, no attempt used")
-        return Later(Failure(error.code, error.message), seconds, throttled=True)
+            return Spent(
+                Failure(code, f"waited for more than {hours:g} h without a pause: {failure.message}"), attempts
+            )
+        seconds = park_seconds(parked, retry_after, random=self.random)
+        about = {**where(claim), "attempt": attempts + 1, "code": failure.code, "error": failure.message}
+        logger.warning(f"the chunk waits {seconds} s, no attempt used", extra=about)
+        return Later(failure, seconds, throttled=True)
 
     def _fits(self, wait: float) -> bool:
         needed = wait + self.settings.call_timeout + self.settings.call_margin
@@ -160,6 +168,11 @@ class Caller:
 
 def _outcome(error: BaseException) -> Outcome | None:
     return OUTCOMES.get(error.code, Outcome.PERMANENT) if isinstance(error, ProviderError) else None
+
+
+def _failure(error: ProviderError) -> Failure:
+    """What is stored of it: a provider's words may hold what no database takes."""
+    return Failure(error.code, storable(error.message))
 
 
 def _provider_error(state: RetryCallState) -> ProviderError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
-from functions.core.errors import Retryable
-from functions.core.logs import logger
+from functions.core.logs import bug, logger
 from functions.core.model import Claim
 from functions.core.ports import Deadline, Store
 
@@ -38,18 +39,28 @@ class Leases:
             await asyncio.sleep(self._renew_every)
             held = sorted(self._held, key=lambda claim: (claim.job_id, claim.chunk_index))
             if held:
-                await self._renew(held)
+                await _to_its_end(self._renew(held))
 
     async def _renew(self, held: list[Claim]) -> None:
         try:
             ours = await self._store.renew(held, seconds=self.seconds())
-        except Retryable as error:
-            logger.warning("leases were not renewed", extra={"error": str(error)})
+        except Exception as error:  # noqa: BLE001 (whatever it was, the next turn must come)
+            logger.warning("leases were not renewed", extra=bug(error))
             return
         for claim in held:
             if (claim.job_id, claim.chunk_index) not in ours:
                 self.drop(claim)
                 logger.info("a lease is no longer ours", extra=where(claim))
+
+
+async def _to_its_end(renewal: Coroutine[Any, Any, None]) -> None:
+    """Cancelled or not: a statement under way when Lambda freezes the process would keep its rows locked."""
+    task = asyncio.ensure_future(renewal)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def where(claim: Claim) -> dict[str, object]:

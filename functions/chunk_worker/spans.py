@@ -35,6 +35,8 @@ async def _read_group(documents: Documents, group: Sequence[Claim]) -> list[tupl
     try:
         data = await documents.read(group[0].document_key, first, group[-1].span.byte_end)
     except (Permanent, Retryable) as error:
+        if isinstance(error, DocumentUnreadable) and len(group) > 1:  # one of them, not all
+            return [text for claim in group for text in await _read_group(documents, [claim])]
         return [(claim, error) for claim in group]
     return [
         (claim, _decode(claim, data[claim.span.byte_start - first : claim.span.byte_end - first])) for claim in group

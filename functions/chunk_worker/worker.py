@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -15,11 +16,12 @@ from functions.chunk_worker.writer import Writer
 from functions.core.background import background
 from functions.core.errors import Permanent, QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
-from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Moved
+from functions.core.model import ChunkHint, ChunkResult, Claim, ClaimedBatch, Failure, Moved
 from functions.core.outcomes import park_seconds
 from functions.core.ports import Deadline, Provider
 from functions.core.sqs_event import Record
 from functions.core.wiring import Parts
+
 
 async def process(parts: Parts, records: Sequence[Record], deadline: Deadline) -> list[str]:
     """Work on a batch; the ids of the messages that must stay in the queue because *we* failed.
@@ -34,11 +36,10 @@ async def process(parts: Parts, records: Sequence[Record], deadline: Deadline) -
         return await inbox.hold_back(parts.queues, [record.message_id for record in records])
     async with AsyncExitStack() as stack:
         work = Batch(parts, deadline, stack)
-        await work.send_early(batch.early)
         try:
-            broken = await work.run(batch.claims)
-        except Retryable as error:
-            logger.error("the batch could not be worked on", extra={"error": str(error), "messages": len(records)})
+            broken = await work.run(batch)
+        except Exception as error:  # noqa: BLE001 (the words of what escapes a handler are logged by Lambda)
+            logger.error("the batch could not be worked on", extra={"messages": len(records), **bug(error)})
             broken = batch.claims
     return await inbox.hold_back(parts.queues, inbox.malformed + inbox.messages_of(broken))
 
@@ -61,15 +62,18 @@ class Batch:
         self.leases = Leases(self.parts.store, self.deadline, lease=settings.lease, renew_every=settings.renew_every)
         self.caller = Caller(self.parts.store, settings, self.parts.random, self.deadline)
 
-    async def run(self, claims: Sequence[Claim]) -> list[Claim]:
+    async def run(self, batch: ClaimedBatch) -> list[Claim]:
         """Bring every claim to an end; those that we could not."""
-        if not claims:
-            return []
-        trusted, suspects = await self._sort_out(claims)
+        trusted, suspects = await self._sort_out(batch.claims)
         for claim in trusted:
             self.leases.hold(claim)
         await self.stack.enter_async_context(background(self.leases.run(), self.writer.run()))
-        texts = await read_texts(self.parts.documents, claims)
+        await self._send_early(batch.early)
+        if not batch.claims:
+            return []
+        texts = await read_texts(self.parts.documents, batch.claims)
+        wanted = await self.parts.store.wanted(trusted) if trusted else frozenset()
+        trusted = [claim for claim in trusted if (claim.job_id, claim.chunk_index) in wanted]
         ended = await asyncio.gather(*(self._end(claim, texts[claim]) for claim in trusted))
         broken = [claim for claim, fine in zip(trusted, ended, strict=True) if not fine]
         return broken + [suspect for suspect in suspects if not await self._end_alone(suspect, texts[suspect])]
@@ -98,7 +102,7 @@ class Batch:
             return await self._end(claim, text)
         return True  # somebody else took it meanwhile
 
-    async def send_early(self, early: Sequence[tuple[ChunkHint, int]]) -> None:
+    async def _send_early(self, early: Sequence[tuple[ChunkHint, int]]) -> None:
         """A message that came before its chunk's `not_before`: a fresh delayed one takes its place."""
         for delay in sorted({delay for _, delay in early}):
             await self._send([hint for hint, of in early if of == delay], delay)
@@ -152,7 +156,7 @@ class Batch:
     async def _put_off(self, claim: Claim, failure: Failure, seconds: float, *, throttled: bool) -> None:
         """Commit the row, send the new message; the old one is acknowledged with the batch."""
         if await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled):
-            await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], min(900, round(seconds)))
+            await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], min(900, math.ceil(seconds)))
 
     async def _send(self, hints: Sequence[ChunkHint], delay: int) -> None:
         try:
@@ -171,5 +175,12 @@ class Batch:
     def _provider(self, model: str) -> Provider:
         if model not in self.providers:
             provider = self.providers[model] = self.parts.providers.open(model)
-            self.stack.push_async_callback(provider.aclose)
+            self.stack.push_async_callback(_close, provider)
         return self.providers[model]
+
+
+async def _close(provider: Provider) -> None:
+    try:
+        await provider.aclose()
+    except Exception as error:  # noqa: BLE001 (everything is recorded already)
+        logger.warning("a provider could not be closed", extra=bug(error))

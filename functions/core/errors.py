@@ -94,11 +94,14 @@ class ProviderError(PiecewiseError):
     The message is ours: it never carries document text, a key, or more than 300 characters of a provider's words.
     """
 
+    LONGEST_WAIT = 900.0  # seconds; a longer wish is cut: SQS delays a message no longer, and nothing waits for ever
+
     def __init__(self, code: str, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.retry_after = retry_after
+        sane = retry_after is not None and 0 < retry_after < float("inf")
+        self.retry_after = min(retry_after, self.LONGEST_WAIT) if retry_after is not None and sane else None
 
 
 class Misconfigured(PiecewiseError):

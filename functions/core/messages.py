@@ -51,7 +51,7 @@ def _parse(body: str, kind: str) -> dict[str, Any]:
     """Exactly the keys of the kind, exactly their types, in the range of the columns: checked before any SQL."""
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # "[[[[…" is as deep as a sender likes
         raise MalformedMessage(f"a {kind} message that is not JSON") from None
     keys = _KEYS[kind]
     if not isinstance(fields, dict) or fields.keys() != keys.keys():

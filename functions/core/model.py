@@ -114,6 +114,7 @@ class Plan:
     next_chunk: int
     next_char: int
     next_byte: int
+    age_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ class FinalizeTask:
     run: int
     progress: Progress
     tries: int
+    waiting_ms: int  # since the last chunk moved
 
 
 @dataclass(frozen=True, slots=True)

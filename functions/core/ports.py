@@ -137,8 +137,8 @@ class Store(Protocol):
         """
         ...
 
-    async def rest_plan(self, plan: Plan) -> bool:
-        """Give the plan up before the deadline: no crash, and due now."""
+    async def rest_plan(self, plan: Plan, *, seconds: float) -> bool:
+        """Give the plan up: no crash, and due in so many seconds."""
         ...
 
     async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
@@ -154,8 +154,8 @@ class Store(Protocol):
         """Lengthen leases to `seconds` from now; (job_id, chunk_index) of those still ours."""
         ...
 
-    async def wanted(self, claim: Claim) -> bool:
-        """Whether another call for this chunk makes sense: still ours, and its job active."""
+    async def wanted(self, claims: Sequence[Claim]) -> frozenset[tuple[str, int]]:
+        """(job_id, chunk_index) of those for which a call makes sense: still ours, and their jobs active."""
         ...
 
     async def count_attempt(self, claim: Claim, failure: Failure) -> bool:
@@ -180,7 +180,16 @@ class Store(Protocol):
 
     # -- finalizer
     async def begin_finalize(self, job_id: str, run: int) -> FinalizeTask | None:
-        """Count a try; None unless the job is active, at this run, and all its chunks are terminal."""
+        """Take the lease and count a try; None unless the job is active, at this run, all its chunks are terminal,
+        and nobody else puts it together."""
+        ...
+
+    async def hold_finalize(self, task: FinalizeTask) -> bool:
+        """Lengthen the finalizer's lease; False when it is not ours any more."""
+        ...
+
+    async def rest_finalize(self, task: FinalizeTask, *, seconds: float) -> bool:
+        """Give it up uncounted, due in so many seconds: something of ours is away."""
         ...
 
     async def results(self, job_id: str, *, after: int, limit: int) -> list[ChunkResult]:
@@ -224,6 +233,10 @@ class Store(Protocol):
 
     async def due_hints(self, limit: int) -> list[ChunkHint]:
         """PENDING chunks that no message seems to carry, stamped ahead, oldest first."""
+        ...
+
+    async def not_sent(self, hints: Sequence[ChunkHint]) -> int:
+        """The messages that were to be sent were not: their hints are due again."""
         ...
 
     async def make_pending_due(self) -> int:

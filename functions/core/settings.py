@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from functions.core.errors import Misconfigured
 
 PREFIX = "PIECEWISE_"
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+_LONGEST_VISIBILITY = 43_200  # SQS's, in seconds
+_FEWEST_RECEIVES = 5  # the deliveries over which the chunk worker holds messages back for more than an hour
 
 
 class Settings(BaseSettings):
@@ -19,14 +26,14 @@ class Settings(BaseSettings):
 
     # where things are
     database_url: str
-    database_pool: int = 1  # connections; one more is for renewing leases meanwhile
+    database_pool: Count = 1  # connections; one more is for renewing leases meanwhile
     bucket: str
     plan_queue: str
     chunk_queue: str
     finalize_queue: str
     scratch_dir: str | None = None  # a laptop's state directory; never set on AWS
 
-    threads: int = 16  # for calls to S3 and SQS
+    threads: Count = 16  # for calls to S3 and SQS
 
     # who may call, and what for
     auth: Literal["none", "jwt"] = "jwt"  # "none": every caller is the owner `local`
@@ -38,37 +45,37 @@ class Settings(BaseSettings):
     model_api_key: str | None = None  # None: the SDK's own variable (OPENAI_API_KEY, …)
 
     # limits of a request
-    max_body_bytes: int = 4_000_000
-    max_chunks: int = 100_000
-    plan_inline_chunks: int = 20
-    inline_result_bytes: int = 1_048_576
-    response_bytes: int = 5_000_000  # a larger result is a redirect: Lambda returns 6 MB of event at most
+    max_body_bytes: Count = 4_000_000
+    max_chunks: Count = 100_000
+    plan_inline_chunks: Count = 20
+    inline_result_bytes: Count = 1_048_576
+    response_bytes: Count = 5_000_000  # a larger result is a redirect: Lambda returns 6 MB of event at most
 
     # a model call
-    call_timeout: float = 120.0
-    call_margin: float = 15.0
-    backoff_base: float = 1.0
-    backoff_cap: float = 30.0
-    max_park: float = 86_400.0
+    call_timeout: Seconds = 120.0
+    call_margin: Seconds = 15.0
+    backoff_base: Pause = 1.0
+    backoff_cap: Pause = 30.0
+    max_park: Seconds = 86_400.0
 
     # leases and crashes
-    lease: float = 60.0
-    renew_every: float = 20.0
-    crash_limit: int = 3
-    hint_after: float = 300.0  # a message not seen for so long is sent again; doubles to hint_cap
-    hint_cap: float = 3_600.0
-    finalize_after: float = 60.0
-    finalize_tries: int = 5
-    plan_lease: float = 60.0
-    plan_block: int = 1_000  # chunk rows a transaction
+    lease: Seconds = 60.0
+    renew_every: Seconds = 20.0
+    crash_limit: Count = 3
+    hint_after: Seconds = 300.0  # a message not seen for so long is sent again; doubles to hint_cap
+    hint_cap: Seconds = 3_600.0
+    finalize_after: Seconds = 60.0
+    finalize_tries: Count = 5
+    plan_lease: Seconds = 60.0
+    plan_block: Count = 1_000  # chunk rows a transaction
 
     # what the functions and queues are set to (the template says the same)
-    function_timeout: float = 300.0
-    queue_visibility: int = 1_800
-    max_receive_count: int = 5
-    reconciler_passes: int = 2  # in one invocation: EventBridge's finest rate is a minute
-    reconciler_pause: float = 30.0  # between two passes
-    resend_limit: int = 5_000  # messages the reconciler sends in one pass
+    function_timeout: Seconds = 300.0
+    queue_visibility: Count = 1_800
+    max_receive_count: Count = 5
+    reconciler_passes: Count = 2  # in one invocation: EventBridge's finest rate is a minute
+    reconciler_pause: Seconds = 30.0  # between two passes
+    resend_limit: Count = 5_000  # messages the reconciler sends in one pass
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:
@@ -81,6 +88,13 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}QUEUE_VISIBILITY ({self.queue_visibility}) must be at least 6 x {PREFIX}FUNCTION_TIMEOUT "
                 f"({self.function_timeout:g}): AWS's rule for an SQS event source"
+            )
+        if self.queue_visibility > _LONGEST_VISIBILITY:
+            raise ValueError(f"{PREFIX}QUEUE_VISIBILITY must be at most {_LONGEST_VISIBILITY}: SQS's limit")
+        if self.max_receive_count < _FEWEST_RECEIVES:
+            raise ValueError(
+                f"{PREFIX}MAX_RECEIVE_COUNT must be at least {_FEWEST_RECEIVES}: fewer would put messages into the "
+                "dead-letter queue during an outage of an hour"
             )
         if self.renew_every * 2 > self.lease:
             raise ValueError(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from functions.core.errors import DocumentsUnavailable
+from functions.core.errors import Retryable
 from functions.core.logs import logger
 from functions.core.model import Failure, FinalizeTask
 from functions.core.results import SEPARATOR, error_summary
+from functions.core.settings import Settings
 from functions.core.wiring import Parts
 
 PAGE = 200  # results read at a time
@@ -29,17 +30,28 @@ async def finalize(parts: Parts, job_id: str, run: int) -> None:
     if task is None:
         logger.info("nothing to finalize", extra={"job_id": job_id, "run": run})
         return
-    error: Failure | None = None
-    if task.tries > parts.settings.finalize_tries:
-        message = (
-            f"the result could not be put together in {parts.settings.finalize_tries} tries; "
-            "the chunks' own results stay readable"
-        )
-        error = Failure("assembly_failed", message)
-        result = Assembled(None, None, None)
-    else:
-        result = await _assemble(parts, task)
-    counts = await parts.store.failure_counts(job_id) if task.progress.failed else []
+    try:
+        given_up = _given_up(parts.settings, task)
+        result = Assembled(None, None, None) if given_up else await _assemble(parts, task)
+        await _finish(parts, task, result, given_up)
+    except Retryable as error:
+        # not a try: the reconciler brings it back, and the message that brought it here may go
+        logger.error("the result waits", extra={"job_id": job_id, "run": run, "error": str(error)})
+        if not await parts.store.rest_finalize(task, seconds=parts.settings.finalize_after):
+            raise
+
+
+def _given_up(settings: Settings, task: FinalizeTask) -> Failure | None:
+    if task.tries <= settings.finalize_tries and task.waiting_ms <= settings.max_park * 1000:
+        return None
+    tries = task.tries - 1
+    return Failure(
+        "assembly_failed", f"the result was not put together in {tries} tries; the chunks' own results are kept"
+    )
+
+
+async def _finish(parts: Parts, task: FinalizeTask, result: Assembled, error: Failure | None) -> None:
+    counts = await parts.store.failure_counts(task.job_id) if task.progress.failed else []
     ended = await parts.store.finish(
         task,
         result=result.text,
@@ -48,14 +60,18 @@ async def finalize(parts: Parts, job_id: str, run: int) -> None:
         error_summary=error_summary(task.progress.total or 0, task.progress.failed, counts),
         error=error,
     )
-    logger.info("the job ended" if ended else "another finalizer was first", extra={"job_id": job_id, "run": run})
+    about = {"job_id": task.job_id, "run": task.run}
+    if error:
+        logger.error("the job ended without its result", extra={**about, "code": error.code})
+    else:
+        logger.info("the job ended" if ended else "another finalizer was first", extra=about)
 
 
 async def _assemble(parts: Parts, task: FinalizeTask) -> Assembled:
     if not task.progress.completed:
         return Assembled(None, None, None)
     limit = parts.settings.inline_result_bytes
-    pieces = _pieces(parts, task.job_id)
+    pieces = _pieces(parts, task)
     head = bytearray()
     async for piece in pieces:
         head += piece
@@ -72,18 +88,16 @@ async def _put(parts: Parts, key: str, head: bytes, rest: AsyncIterator[bytes]) 
         async for piece in rest:
             yield piece
 
-    try:
-        return await parts.documents.put_stream(key, blocks(), content_type="text/plain; charset=utf-8")
-    except DocumentsUnavailable:
-        logger.warning("the result was not stored; another try follows", extra={"key": key})
-        raise
+    return await parts.documents.put_stream(key, blocks(), content_type="text/plain; charset=utf-8")
 
 
-async def _pieces(parts: Parts, job_id: str) -> AsyncIterator[bytes]:
-    """The completed results in chunk order, separators between them."""
+async def _pieces(parts: Parts, task: FinalizeTask) -> AsyncIterator[bytes]:
+    """The completed results in chunk order, separators between them; the lease is held from page to page."""
     after, separator = -1, ""
-    while page := await parts.store.results(job_id, after=after, limit=PAGE):
+    while page := await parts.store.results(task.job_id, after=after, limit=PAGE):
         for result in page:
             yield (separator + result.text).encode()
             separator = SEPARATOR
         after = page[-1].chunk_index
+        if len(page) == PAGE:
+            await parts.store.hold_finalize(task)

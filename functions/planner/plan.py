@@ -17,6 +17,7 @@ from functions.core.ports import Deadline, Documents
 from functions.core.wiring import Parts
 
 BLOCK_BYTES = 2 * 1024 * 1024
+WAIT = 30.0  # seconds until a plan goes on that found the bucket, the database or a queue away
 
 
 async def plan(parts: Parts, job_id: str, deadline: Deadline) -> None:
@@ -28,28 +29,40 @@ async def plan(parts: Parts, job_id: str, deadline: Deadline) -> None:
     try:
         await _go_on(parts, begun, deadline)
     except Permanent as error:
-        failure = Failure(error.code, str(error))
-        logger.error("the plan failed", extra={"job_id": job_id, "code": failure.code, "error": failure.message})
-        await parts.store.fail_plan(job_id, failure, claim_no=begun.claim_no)
-    except Retryable:
-        await parts.store.rest_plan(begun)  # not a crash: due again at the reconciler's next pass
-        raise
+        await _fail(parts, begun, Failure(error.code, str(error)))
+    except Retryable as error:
+        if begun.age_ms > parts.settings.max_park * 1000:
+            await _fail(parts, begun, Failure("storage_unavailable", str(error)))
+            return
+        # not a crash: the reconciler brings it back, and the message that brought it here may go
+        logger.error("the plan waits", extra={"job_id": job_id, "error": str(error)})
+        if not await parts.store.rest_plan(begun, seconds=WAIT):
+            raise
 
 
-async def _go_on(parts: Parts, held: Plan, deadline: Deadline) -> None:
+async def _fail(parts: Parts, held: Plan, failure: Failure) -> None:
+    logger.error("the plan failed", extra={"job_id": held.job_id, "code": failure.code, "error": failure.message})
+    await parts.store.fail_plan(held.job_id, failure, claim_no=held.claim_no)
+
+
+async def _go_on(parts: Parts, begun: Plan, deadline: Deadline) -> None:
+    held: Plan | None = begun
     block: list[Span] = []
-    async for spans in _spans(parts.documents, held):
+    async for spans in _spans(parts.documents, begun):
         block += spans
-        while len(block) >= parts.settings.plan_block:
+        near = deadline.remaining() < parts.settings.call_margin
+        while held and (len(block) >= parts.settings.plan_block or (near and block)):
             ready, block = block[: parts.settings.plan_block], block[parts.settings.plan_block :]
-            moved_on = await _add(parts, held, ready)
-            if moved_on is None:
-                return
-            held = moved_on
-        if deadline.remaining() < parts.settings.call_margin:
+            held = await _add(parts, held, ready)
+            if deadline.remaining() < parts.settings.call_margin:
+                near, block = True, []  # the next planner finds them again behind the cursor
+        if held is None:
+            return
+        if near:
             await _rest(parts, held)
             return
-    await _close(parts, held, block)
+    if held:
+        await _close(parts, held, block)
 
 
 async def _close(parts: Parts, held: Plan, last: Sequence[Span]) -> None:
@@ -77,7 +90,7 @@ async def _add(parts: Parts, held: Plan, spans: Sequence[Span]) -> Plan | None:
 
 
 async def _rest(parts: Parts, held: Plan) -> None:
-    if await parts.store.rest_plan(held):
+    if await parts.store.rest_plan(held, seconds=parts.settings.plan_lease):
         logger.info("the plan goes on in another invocation", extra={"job_id": held.job_id, "chunks": held.next_chunk})
         try:
             await parts.queues.send_plan(held.job_id)

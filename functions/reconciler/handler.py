@@ -8,7 +8,7 @@ from typing import Any
 from functions.core.deadline import LambdaContext, LambdaDeadline
 from functions.core.logs import logger
 from functions.core.wiring import parts
-from functions.reconciler.sweep import Pass
+from functions.reconciler.sweep import BUDGET, Pass
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
@@ -21,5 +21,7 @@ async def _passes(deadline: LambdaDeadline) -> None:
     settings = parts().settings
     for turn in range(settings.reconciler_passes):
         if turn:  # EventBridge's finest rate is a minute
+            if deadline.remaining() < settings.reconciler_pause + BUDGET:
+                return
             await asyncio.sleep(settings.reconciler_pause)
         await Pass(parts(), deadline).run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from functions.core.errors import Retryable
+from functions.core.errors import QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
 from functions.core.model import ChunkHint, Failure
 from functions.core.ports import Deadline
@@ -27,18 +27,18 @@ class Pass:
     deadline: Deadline
 
     async def run(self) -> None:
-        """All steps; one step's trouble does not stop the others."""
+        """All steps, those that end jobs before those that send much; one step's trouble does not stop the others."""
         was_empty = await self._guarded("look at the queue", self.parts.queues.chunk_queue_is_empty)
-        for name, step in (
-            ("end leases", self._end_leases),
-            ("fail crashed chunks", self._fail_crashed),
+        steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("look after plans", self._plans),
             ("look after finalizers", self._finalizers),
-        ):
-            await self._guarded(name, step)
+            ("fail crashed chunks", self._fail_crashed),
+            ("end leases", self._end_leases),
+        ]
         if was_empty:
-            await self._guarded("look at an empty queue", self._refill)
-        await self._guarded("send due hints", self._due_hints)
+            steps.append(("look at an empty queue", self._refill))
+        for name, step in (*steps, ("send due hints", self._due_hints)):
+            await self._guarded(name, step)
 
     async def _end_leases(self) -> None:
         await self._send_pages("leases ended", self.parts.store.end_leases)
@@ -50,14 +50,22 @@ class Pass:
         """Move and send page by page, so that a crash in between leaves few to the next hint."""
         sent = 0
         while sent < self.parts.settings.resend_limit and self.deadline.remaining() > BUDGET:
-            hints = await page_of(PAGE)
+            size = min(PAGE, self.parts.settings.resend_limit - sent)
+            hints = await page_of(size)
             if hints:
-                await self.parts.queues.send_chunks(hints)
+                await self._send(hints)
                 sent += len(hints)
-            if len(hints) < PAGE:
+            if len(hints) < size:
                 break
         if sent:
             logger.warning(what, extra={"chunks": sent})
+
+    async def _send(self, hints: list[ChunkHint]) -> None:
+        try:
+            await self.parts.queues.send_chunks(hints)
+        except QueueUnavailable:
+            await self.parts.store.not_sent(hints)
+            raise
 
     async def _fail_crashed(self) -> None:
         for job_id, indexes in (await self.parts.store.crashed_for_good(PAGE)).items():
@@ -93,6 +101,7 @@ class Pass:
 
     async def _guarded(self, name: str, step: Callable[[], Awaitable[bool | None]]) -> bool:
         if self.deadline.remaining() < BUDGET:
+            logger.warning("a step of the reconciler had no time", extra={"step": name})
             return False
         try:
             return bool(await step())

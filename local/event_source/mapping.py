@@ -20,8 +20,7 @@ from local.event_source.queue import SourceQueue
 from local.invoke import InvocationFailed
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-
+    from local.event_source.wire import Sqs
     from local.invoke import Function
 
 logger = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class EventSourceMapping:
     receive counts and redrive are the queue's.
     """
 
-    def __init__(self, function: Function, mapping: MappingLike, sqs: SQSClient) -> None:
+    def __init__(self, function: Function, mapping: MappingLike, sqs: Sqs) -> None:
         self._function = function
         self._mapping = mapping
         self._stopping = threading.Event()

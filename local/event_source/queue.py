@@ -6,44 +6,26 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from local.event_source.wire import SqsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from local.event_source.wire import Sqs
 
 logger = logging.getLogger(__name__)
 
 SQS_BATCH = 10  # the most that one call receives, deletes or changes
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-_AWAY = (BotoCoreError, ClientError, ResponseParserError)
-
-
-def sqs_client() -> SQSClient:
-    """A client for pollers; endpoint, region and keys come from the `AWS_*` variables.
-
-    It does not try again by itself: an outage is the poller's to see, to log once and to wait out.
-    """
-    config = Config(
-        connect_timeout=2,
-        read_timeout=30,
-        retries={"total_max_attempts": 1},
-        max_pool_connections=16,
-        parameter_validation=False,
-    )
-    return boto3.client("sqs", config=config)
 
 
 class SourceQueue:
     """Receives, deletes and gives back. Safe to use from several threads; raises nothing that SQS raises."""
 
-    def __init__(self, sqs: SQSClient, name: str, stopping: threading.Event) -> None:
+    def __init__(self, sqs: Sqs, name: str, stopping: threading.Event) -> None:
         """`stopping` ends the pauses that follow a failed call."""
         self._sqs = sqs
         self._name = name
@@ -58,14 +40,15 @@ class SourceQueue:
         """
         try:
             url, arn = self._resolve()
-            received = self._sqs.receive_message(
+            received = self._sqs.call(
+                "ReceiveMessage",
                 QueueUrl=url,
                 MaxNumberOfMessages=min(limit, SQS_BATCH),
                 WaitTimeSeconds=wait,
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-        except _AWAY as error:
+        except SqsError as error:
             self._away(error)
             return "", []
         self._back()
@@ -76,8 +59,8 @@ class SourceQueue:
         entries = [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(receipts)]
         for pause in (*_PAUSES[:-1], 0.0):
             try:
-                answer = self._sqs.delete_message_batch(QueueUrl=self._resolve()[0], Entries=entries)  # type: ignore[arg-type]
-            except _AWAY as error:
+                answer = self._sqs.call("DeleteMessageBatch", QueueUrl=self._resolve()[0], Entries=entries)
+            except SqsError as error:
                 self._where = None
                 problem: object = error
                 self._stopping.wait(pause)
@@ -96,16 +79,16 @@ class SourceQueue:
                     {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
                     for number, receipt in enumerate(part)
                 ]
-                self._sqs.change_message_visibility_batch(QueueUrl=self._resolve()[0], Entries=entries)  # type: ignore[arg-type]
-        except _AWAY as error:
+                self._sqs.call("ChangeMessageVisibilityBatch", QueueUrl=self._resolve()[0], Entries=entries)
+        except SqsError as error:
             logger.warning("%s did not take back %d messages: %s", self._name, len(receipts), error)
 
     def _resolve(self) -> tuple[str, str]:
         """URL and ARN. A queue that was away may be back under another address."""
         where = self._where
         if where is None:
-            url = self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
-            answer = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            url = self._sqs.call("GetQueueUrl", QueueName=self._name)["QueueUrl"]
+            answer = self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
             where = self._where = (url, answer["Attributes"]["QueueArn"])
         return where
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from functions.core.settings import Settings
 from functions.core.wiring import parts
-from local.event_source import EventSourceMapping, sqs_client
+from local.event_source import EventSourceMapping, Sqs
 from local.invoke import Function
 from local.provision import provision
 from local.roles.parent import Order, Parent
@@ -49,7 +49,7 @@ def _provision(deployment: Deployment, order: Order) -> None:
 
 
 def _mappings(deployment: Deployment, functions: Mapping[str, Function]) -> list[Source]:
-    sqs = sqs_client()
+    sqs = Sqs.from_environment()
     return [
         EventSourceMapping(functions[name], mapping, sqs)
         for name in _FED

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 
 from functions.core.wiring import parts
-from local.event_source import EventSourceMapping, sqs_client
+from local.event_source import EventSourceMapping, Sqs
 from local.roles.parent import Parent
 from local.roles.work import Config, function
 from local.template import load_template
@@ -24,7 +24,7 @@ def run(parent: Parent, config: Config) -> None:
         asyncio.run(store.make_pending_due())
     (mapping,) = spec.mappings
     share = dataclasses.replace(mapping, batch_size=config.batch_size, maximum_concurrency=config.invocations)
-    source = EventSourceMapping(worker, share, sqs_client())
+    source = EventSourceMapping(worker, share, Sqs.from_environment())
     source.start()
     parent.say(event="ready")
     while parent.order() is not None:

@@ -69,6 +69,7 @@ def _create_jobs() -> None:
         sa.Column("plan_due_at", sa.BigInteger),
         sa.Column("finalize_due_at", sa.BigInteger),
         sa.Column("finalize_tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("finalize_lease_until", sa.BigInteger),
         sa.Column("error_code", sa.String(64)),
         sa.Column("error_message", sa.Text),
         sa.Column("error_summary", sa.Text),
@@ -110,6 +111,8 @@ def _create_chunks() -> None:
 def _create_indexes() -> None:
     op.create_index("ix_jobs_owner", "analysis_jobs", ["owner", "job_id"])
     _create_partial_index("ix_jobs_active", "analysis_jobs", ["status"], "status IN ('PENDING', 'PROCESSING')")
+    _create_partial_index("ix_jobs_plan_due", "analysis_jobs", ["plan_due_at"], "plan_due_at IS NOT NULL")
+    _create_partial_index("ix_jobs_finalize_due", "analysis_jobs", ["finalize_due_at"], "finalize_due_at IS NOT NULL")
     _create_partial_index("ix_chunks_lease", "chunk_records", ["lease_until"], "status = 'PROCESSING'")
     _create_partial_index("ix_chunks_hint", "chunk_records", ["hint_due_at"], "status = 'PENDING'")
     _create_partial_index("ix_chunks_failed", "chunk_records", ["job_id", "chunk_index"], "status = 'FAILED'")

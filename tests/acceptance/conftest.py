@@ -16,3 +16,10 @@ def piecewise(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     where = tmp_path_factory.mktemp("piecewise")
     with running(where, env=limits, latency="0.02", latency_sigma="1.5", poison="POISON") as (seen, _):
         yield seen
+
+
+@pytest.fixture(scope="session")
+def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A model that takes 5 s a chunk."""
+    with running(tmp_path_factory.mktemp("slow"), concurrency=4, latency="5") as (seen, _):
+        yield seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from functions.core.ports import Runner
 from functions.core.settings import Settings
 from functions.core.sqs_event import Record
 from functions.core.store.database import Database
-from functions.core.store.engines import Engines, make_engines
+from functions.core.store.engines import Engines, make_engines, wall_clock
 from functions.core.store.sql import SqlStore
 from functions.core.store.tables import chunks, jobs, metadata
 from functions.core.threads import on_threads
@@ -44,7 +44,7 @@ SETTINGS = {
     "backoff_base": 0.0,  # no test waits
 }
 _TIMES = {
-    jobs: ("plan_lease_until", "plan_due_at", "finalize_due_at"),
+    jobs: ("plan_lease_until", "plan_due_at", "finalize_due_at", "finalize_lease_until"),
     chunks: ("lease_until", "not_before", "hint_due_at", "parked_since"),
 }
 
@@ -74,10 +74,12 @@ class Stage:
     numbers: Iterable[int] = field(default_factory=itertools.count)
 
     @classmethod
-    def on(cls, database_url: str, *, threads: int = 4, **settings: Any) -> Stage:
-        """A stage on an empty database, whose tables it makes."""
+    def on(
+        cls, database_url: str, *, threads: int = 4, clock: Callable[[], int] = wall_clock, **settings: Any
+    ) -> Stage:
+        """A stage on an empty database, whose tables it makes; `clock` is SQLite's."""
         chosen = Settings(**{**SETTINGS, "database_url": database_url, **settings})
-        engines = make_engines(database_url, pool_size=threads)
+        engines = make_engines(database_url, pool_size=threads, clock=clock)
         metadata.create_all(engines.write)
         return cls(chosen, engines, store_on(engines, chosen, on_threads(threads, "store")))
 

@@ -175,9 +175,20 @@ def test_no_call_starts_that_cannot_end_before_the_deadline(stage: Stage) -> Non
     assert stage.work(ChunkHint(job_id, 0, 0)) == []
 
     row = stage.row(job_id)
-    assert (row.status, row.attempts, row.parked_since) == (ChunkStatus.PENDING, 0, None)
-    assert stage.queues.chunks[-1] == (ChunkHint(job_id, 0, 1), 0)
+    assert (row.status, row.attempts, row.error_code) == (ChunkStatus.PENDING, 0, "deadline_near")
+    assert stage.queues.chunks[-1][0] == ChunkHint(job_id, 0, 1)
     assert stage.model.calls == []
+
+
+def test_a_function_that_never_has_the_time_for_a_call_does_not_go_on_for_ever(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.deadline = FixedDeadline(100)
+    stage.work(ChunkHint(job_id, 0, 0))
+    stage.pass_time(86_500)
+
+    stage.work(ChunkHint(job_id, 0, 1))
+
+    assert (stage.row(job_id).status, stage.row(job_id).error_code) == (ChunkStatus.FAILED, "deadline_near")
 
 
 def test_a_retry_that_does_not_fit_goes_on_in_another_invocation_and_counts(stage: Stage) -> None:
@@ -203,6 +214,40 @@ def test_a_retry_after_longer_than_the_invocation_is_left_to_the_queue(stage: St
 
     assert stage.row(job_id).attempts == 1
     assert stage.queues.chunks[-1] == (ChunkHint(job_id, 0, 1), 600)
+
+
+@pytest.mark.parametrize("wish", [1e9, 1e300, float("inf"), float("nan"), -5.0])
+def test_no_retry_after_parks_a_chunk_for_ever(sqlite_stage: Stage, wish: float) -> None:
+    job_id = sqlite_stage.submit("aaaa")
+    sqlite_stage.model.lines[0] = [ProviderError("server_error", "500", retry_after=wish)]
+
+    assert sqlite_stage.settle(job_id).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("code", ["rate_limited", "server_error", "refused_content"])
+def test_a_provider_s_words_are_made_storable_first(stage: Stage, code: str) -> None:
+    job_id = stage.submit("aaaa")
+    stage.model.lines[0] = [ProviderError(code, "busy \0 \ud83d")]
+
+    stage.work(ChunkHint(job_id, 0, 0))
+
+    row = stage.row(job_id)
+    assert row.crashes == 0
+    assert row.status == ChunkStatus.COMPLETED or row.error_message == "busy \ufffd \ufffd"
+
+
+def test_a_cancelled_job_gets_no_call_at_all(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    read = stage.documents.read
+
+    async def cancel_meanwhile(key: str, byte_start: int, byte_end: int) -> bytes:
+        stage.change_job(job_id, status=JobStatus.CANCELLED)
+        return await read(key, byte_start, byte_end)
+
+    stage.documents.read = cancel_meanwhile  # type: ignore[method-assign]
+    assert stage.work(ChunkHint(job_id, 0, 0)) == []
+
+    assert stage.model.calls == []
 
 
 def test_a_cancelled_job_gets_no_further_call(stage: Stage) -> None:
@@ -248,6 +293,7 @@ def test_a_message_that_does_not_parse_fails_alone_before_any_sql(stage: Stage) 
         json.dumps({"job_id": job_id, "chunk_index": 2**40, "claim_no": 0}),
         json.dumps({"job_id": "a'b\0", "chunk_index": 0, "claim_no": 0}),
         json.dumps({"job_id": job_id, "chunk_index": 0, "claim_no": 0, "text": "x"}),
+        "[" * 100_000,
     ]
     records = [Record(f"bad{number}", "r", body, 1) for number, body in enumerate(bodies)]
     records.append(Record("good", "r", dump_chunk(ChunkHint(job_id, 0, 0)), 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from functions.core.jobs import ChunkStatus, JobStatus
@@ -89,6 +91,19 @@ def test_a_message_that_comes_too_early_is_told_how_long_to_wait(stage: Stage) -
     assert claim(stage, job_id, number=1) is not None
 
 
+def test_a_message_that_comes_just_at_its_not_before_is_not_swallowed(fresh_sqlite: str) -> None:
+    """The claim sees `not_before` ahead, the look at the rest sees it past: early all the same."""
+    ticks = itertools.count(1_000_000)  # the clock goes on between any two looks
+    stage = Stage.on(fresh_sqlite, clock=lambda: next(ticks))
+    job_id = stage.submit("aaaa")
+    for offset in range(12):
+        stage.change(job_id, 0, not_before=next(ticks) + offset)
+        batch = stage.run(stage.store.claim([ChunkHint(job_id, 0, 0)], seconds=60))
+        assert batch.claims or batch.early == [(ChunkHint(job_id, 0, 0), 1)]
+        stage.change(job_id, 0, status=ChunkStatus.PENDING, claim_no=0)
+    stage.close()
+
+
 def test_a_lease_that_ran_out_is_taken_over_and_counts_a_crash(stage: Stage) -> None:
     job_id = stage.submit("aaaa")
     assert claim(stage, job_id)
@@ -133,8 +148,8 @@ def test_fail_defer_renew_and_count_need_the_claim(stage: Stage) -> None:
     assert not stage.run(stage.store.park(zombie, WHY, seconds=1, throttled=False))
     assert not stage.run(stage.store.count_attempt(zombie, WHY))
     assert not stage.run(stage.store.renew([zombie], seconds=60))
-    assert not stage.run(stage.store.wanted(zombie))
-    assert stage.run(stage.store.wanted(owner))
+    assert not stage.run(stage.store.wanted([zombie]))
+    assert stage.run(stage.store.wanted([owner])) == {(job_id, 0)}
     stage.check(job_id)
 
 

@@ -59,6 +59,19 @@ def test_a_message_older_than_the_row_is_left_alone(stage: Stage) -> None:
     assert stage.row(job_id).status == ChunkStatus.PENDING
 
 
+def test_a_message_older_than_a_row_whose_lease_is_over_is_left_alone(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.change(job_id, 0, claim_no=6)
+    stage.run(stage.store.claim([ChunkHint(job_id, 0, 6)], seconds=60))
+    stage.pass_time(61)
+
+    dead(stage, dump_chunk(ChunkHint(job_id, 0, 0)))
+    assert stage.row(job_id).status == ChunkStatus.PROCESSING
+
+    dead(stage, dump_chunk(ChunkHint(job_id, 0, 6)))
+    assert stage.row(job_id).error_code == "delivery_failed"
+
+
 def test_a_finished_chunk_keeps_its_result(stage: Stage) -> None:
     job_id = stage.submit("aaaa")
     stage.run(stage.store.complete(job_id, [ChunkResult(0, "fine")]))

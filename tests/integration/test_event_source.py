@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from local.event_source import EventSourceMapping, sqs_client
+from local.event_source import EventSourceMapping, Sqs
 from local.invoke import Function
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def sqs(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[SQSClient]:
         "AWS_DEFAULT_REGION": "eu-west-1",
     }.items():
         monkeypatch.setenv(name, value)
-    client = sqs_client()
+    client = boto3.client("sqs")
     yield client
     client.close()
 
@@ -92,7 +92,9 @@ def start(sqs: SQSClient) -> Iterator[Callable[..., EventSourceMapping]]:
     running: list[EventSourceMapping] = []
 
     def begin(handler: Any, timeout: float = 60, **spec: Any) -> EventSourceMapping:
-        mapping = EventSourceMapping(Function(name="room", handler=handler, timeout=timeout), Spec(**spec), sqs)
+        mapping = EventSourceMapping(
+            Function(name="room", handler=handler, timeout=timeout), Spec(**spec), Sqs.from_environment()
+        )
         running.append(mapping)
         mapping.start()
         return mapping
@@ -367,7 +369,7 @@ def test_a_moto_that_was_away_is_found_again(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     sqs: Any = boto3.client("sqs")
     url = sqs.create_queue(QueueName="work")["QueueUrl"]
-    poller = sqs_client()
+    poller = Sqs.from_environment()
     mapping = EventSourceMapping(Function(name="room", handler=calls, timeout=60), Spec(), poller)
     mapping.start()
     send(sqs, url, "before")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from functions.core.errors import DocumentsUnavailable, ProviderError
+from functions.core.errors import ProviderError
 from functions.core.jobs import JobStatus
 from functions.core.model import ChunkHint, ChunkResult
 from tests.fakes.stage import Stage
@@ -54,6 +52,8 @@ def test_a_second_finalizer_does_nothing(stage: Stage) -> None:
     job_id = stage.submit("aaaa")
     stage.work(ChunkHint(job_id, 0, 0))
     first = stage.run(stage.store.begin_finalize(job_id, 1))
+    assert stage.run(stage.store.begin_finalize(job_id, 1)) is None  # the first one holds the lease
+    stage.pass_time(61)
     second = stage.run(stage.store.begin_finalize(job_id, 1))
     assert first
     assert second
@@ -116,10 +116,9 @@ def test_a_result_that_cannot_be_put_together_ends_the_job_from_its_counters(sta
     stage.model.lines[1] = [NO]
     small = stage.with_settings(inline_result_bytes=1, finalize_tries=2)
     small.work(ChunkHint(job_id, 0, 0), ChunkHint(job_id, 1, 0))
-    small.documents.away = True
-    for _ in range(2):
-        with pytest.raises(DocumentsUnavailable):
-            small.finalize(job_id)
+    for _ in range(2):  # two finalizers that were never heard of again
+        assert small.run(small.store.begin_finalize(job_id, 1))
+        small.pass_time(61)
 
     small.finalize(job_id)
 
@@ -127,6 +126,49 @@ def test_a_result_that_cannot_be_put_together_ends_the_job_from_its_counters(sta
     assert job.error
     assert (job.status, job.error.code) == (JobStatus.PARTIAL_SUCCESS, "assembly_failed")
     assert stage.run(stage.store.results(job_id, after=-1, limit=9)) == [ChunkResult(0, "<aaaa>")]
+
+
+def test_a_bucket_that_is_away_is_no_try_however_long_it_lasts(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb")
+    small = stage.with_settings(inline_result_bytes=1)
+    small.work(ChunkHint(job_id, 0, 0), ChunkHint(job_id, 1, 0))
+    small.documents.away = True
+    for _ in range(10):
+        small.deliver()
+        small.pass_time(61)
+        small.reconcile()
+        assert small.queues.finals == [(job_id, 1)]
+
+    small.documents.away = False
+    small.deliver()
+
+    job = stage.job(job_id)
+    assert (job.status, job.error, job.result_key) == (JobStatus.COMPLETED, None, f"results/{job_id}/1")
+
+
+def test_a_bucket_that_is_away_for_longer_than_max_park_ends_the_job_from_its_counters(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    small = stage.with_settings(inline_result_bytes=1)
+    small.work(ChunkHint(job_id, 0, 0))
+    small.documents.away = True
+    small.change_job(job_id, updated_at=0)
+
+    small.deliver()
+
+    job = stage.job(job_id)
+    assert job.error
+    assert (job.status, job.error.code) == (JobStatus.COMPLETED, "assembly_failed")
+
+
+def test_many_copies_of_a_finalize_message_are_one_try(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.work(ChunkHint(job_id, 0, 0))
+    assert stage.run(stage.store.begin_finalize(job_id, 1))
+
+    for _ in range(9):
+        stage.finalize(job_id)
+
+    assert stage.job_row(job_id).finalize_tries == 1
 
 
 def test_the_state_machine_is_what_the_database_does(stage: Stage) -> None:

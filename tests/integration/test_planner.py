@@ -88,7 +88,9 @@ def test_a_block_that_is_run_again_after_a_lost_answer_is_inserted_once(stage: S
     once = stage.run(stage.store.add_chunks(held, block))
     again = stage.run(stage.store.add_chunks(held, block))
 
-    assert once == again
+    assert once
+    assert again
+    assert again.next_chunk == once.next_chunk == 1
     assert len(stage.rows(job_id)) == 1
 
 
@@ -155,14 +157,52 @@ def test_no_chunks_at_all_is_failed(sqlite_stage: Stage) -> None:
 def test_a_bucket_that_is_away_is_no_crash_of_the_planner(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbb", planned=False)
     stage.documents.away = True
-    with pytest.raises(Exception, match="away"):
-        stage.plan(job_id)
+    for _ in range(10):
+        stage.deliver()
+        stage.pass_time(61)
+        stage.reconcile()
+        assert stage.queues.plans == [job_id]  # one message, however long it lasts
 
     stage.documents.away = False
-    stage.queues.lose_everything()
 
     assert stage.settle(job_id).status is JobStatus.COMPLETED
     assert stage.job_row(job_id).plan_crashes == 0
+
+
+def test_a_bucket_that_is_away_for_longer_than_max_park_ends_the_job(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    stage.documents.away = True
+    stage.change_job(job_id, created_at=0)
+
+    stage.deliver()
+
+    job = stage.job(job_id)
+    assert job.error
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "storage_unavailable")
+
+
+def test_crashes_with_progress_in_between_do_not_add_up(stage: Stage) -> None:
+    text = "aaaa" * 5
+    job_id = stage.submit(text, planned=False)
+    for span in split(text, 4):
+        held = stage.run(stage.store.begin_plan(job_id))
+        assert held
+        assert stage.run(stage.store.add_chunks(held, [span]))
+        stage.pass_time(61)  # the planner is never heard of again
+
+    assert stage.settle(job_id).status is JobStatus.COMPLETED
+
+
+def test_a_planner_whose_deadline_is_near_keeps_what_it_has(stage: Stage) -> None:
+    job_id = stage.submit("a" * 400, planned=False)
+    stage.deadline = FixedDeadline(1)
+
+    for _ in range(3):
+        stage.with_settings(plan_block=50).plan(job_id)
+
+    assert len(stage.rows(job_id)) >= 98
+    stage.deadline = FixedDeadline(300)
+    assert stage.settle(job_id).status is JobStatus.COMPLETED
 
 
 def test_a_cancelled_job_is_planned_no_further(stage: Stage) -> None:

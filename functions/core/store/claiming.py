@@ -29,13 +29,12 @@ def claim(connection: Connection, hints: Sequence[ChunkHint], lease_ms: int, tim
     """
     fenced = sorted({(hint.job_id, hint.chunk_index, hint.claim_no) for hint in hints})
     rows = connection.execute(_claim(fenced, lease_ms, timing)).all()
-    early = connection.execute(_early(fenced)).all() if len(rows) < len(fenced) else []
+    ours = {(row.job_id, row.chunk_index) for row in rows}
+    left = [key for key in fenced if key[:2] not in ours]
+    early = connection.execute(_early(left)).all() if left else []
     return ClaimedBatch(
         claims=_with_jobs(connection, rows),
-        early=[
-            (ChunkHint(row.job_id, row.chunk_index, row.claim_no), max(1, min(900, math.ceil(row.wait_ms / 1000))))
-            for row in early
-        ],
+        early=[(ChunkHint(row.job_id, row.chunk_index, row.claim_no), _delay(row.wait_ms)) for row in early],
     )
 
 
@@ -50,9 +49,10 @@ def renew(connection: Connection, claims: Sequence[Claim], lease_ms: int) -> fro
     return frozenset((row.job_id, row.chunk_index) for row in rows)
 
 
-def wanted(connection: Connection, claim: Claim) -> bool:
-    """Whether the chunk is still ours and its job active."""
-    return connection.execute(select(chunks.c.chunk_index).where(_ours([claim]), OF_ACTIVE_JOB)).first() is not None
+def wanted(connection: Connection, claims: Sequence[Claim]) -> frozenset[tuple[str, int]]:
+    """Those that are still ours and whose jobs are active."""
+    rows = connection.execute(select(chunks.c.job_id, chunks.c.chunk_index).where(_ours(claims), OF_ACTIVE_JOB))
+    return frozenset((row.job_id, row.chunk_index) for row in rows)
 
 
 def count_attempt(connection: Connection, claim: Claim, failure: Failure) -> bool:
@@ -126,15 +126,16 @@ def _claim(fenced: Sequence[tuple[str, int, int]], lease_ms: int, timing: Timing
 
 
 def _early(fenced: Sequence[tuple[str, int, int]]) -> Any:
-    return select(
-        chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no, (chunks.c.not_before - now()).label("wait_ms")
-    ).where(
-        *_near(fenced),
-        chunks.c.status == ChunkStatus.PENDING,
-        _FENCED_KEY.in_(fenced),
-        chunks.c.not_before > now(),
-        OF_ACTIVE_JOB,
+    """What could not be claimed though its message is the newest: its `not_before` lay ahead a moment ago."""
+    wait = func.coalesce(chunks.c.not_before, now()) - now()
+    return select(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no, wait.label("wait_ms")).where(
+        *_near(fenced), chunks.c.status == ChunkStatus.PENDING, _FENCED_KEY.in_(fenced), OF_ACTIVE_JOB
     )
+
+
+def _delay(wait_ms: int) -> int:
+    """Whole seconds, never too short for the message to come early again; 900 is SQS's longest."""
+    return max(1, min(900, math.ceil(wait_ms / 1000)))
 
 
 def _with_jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:

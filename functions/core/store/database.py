@@ -12,12 +12,19 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from functions.core.errors import StoreUnavailable
 from functions.core.ports import Runner
-from functions.core.store.engines import Engines
+from functions.core.store.engines import READ_ONLY, Engines
 
 T = TypeVar("T")
 
-_SERIALIZATION_FAILURE = "40001"
-_DEADLOCK = "40P01"
+_PASSING = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    READ_ONLY,  # failed over under our feet
+    "25P03",  # idle in transaction for too long
+    "57P01",  # terminated by an administrator
+    "57P02",  # the server crashed
+    "57P03",  # the server starts
+}
 
 
 class Database:
@@ -55,7 +62,9 @@ class Database:
             async for attempt in retrying:
                 with attempt:
                     return await self._runner(call)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout) as error:
+            if not _may_pass(error):
+                raise
             raise StoreUnavailable(f"the database is not available ({_cause(error)})") from error
         raise AssertionError("tenacity ends with an answer or an exception")
 
@@ -69,8 +78,7 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     if isinstance(error, DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or state in (_SERIALIZATION_FAILURE, _DEADLOCK)
+        return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PASSING
     return False
 
 

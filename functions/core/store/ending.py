@@ -40,7 +40,10 @@ def fail(connection: Connection, claim: Claim, failure: Failure, attempts: int, 
 
 def fail_dead(connection: Connection, hint: ChunkHint, failure: Failure, timing: Timing) -> Moved:
     """The end of a chunk whose message died, unless a lease lives or a newer message is out."""
-    dead = or_(LEASE_OVER, and_(chunks.c.status == ChunkStatus.PENDING, chunks.c.claim_no == hint.claim_no))
+    # a message that was claimed carries the number before its claim
+    claimed = and_(LEASE_OVER, chunks.c.claim_no <= hint.claim_no + 1)
+    waiting = and_(chunks.c.status == ChunkStatus.PENDING, chunks.c.claim_no == hint.claim_no)
+    dead = or_(claimed, waiting)
     return _fail(connection, hint.job_id, [hint.chunk_index], and_(dead, OF_ACTIVE_JOB), failure, timing)
 
 

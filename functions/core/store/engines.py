@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from functions.core.errors import Misconfigured
 
 _BUSY_MS = 20_000
+READ_ONLY = "25006"  # SQLSTATE: read_only_sql_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,30 @@ def make_engines(url: str, *, pool_size: int, clock: Callable[[], int] = wall_cl
 
 
 def _postgres(url: str, pool_size: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=1,  # the renewal of leases never waits for a long write
+        hide_parameters=True,  # results and instructions are never logged
         pool_pre_ping=True,
         pool_recycle=300,
         isolation_level="READ COMMITTED",
-        # RDS Proxy pins a session on PREPARE
-        connect_args={"prepare_threshold": None, "connect_timeout": 5, "application_name": "piecewise"},
+        connect_args={
+            "prepare_threshold": None,  # RDS Proxy pins a session on PREPARE
+            "connect_timeout": 5,
+            "application_name": "piecewise",
+            # a server that is gone without a word is noticed, and notices us
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 20_000,
+        },
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _failed_over(context: ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+            context.is_disconnect = True  # this connection leads to what is a reader now
+
+    return engine
 
 
 def _sqlite(url: str, begin: str, pool_size: int, clock: Callable[[], int], *, query_only: bool = False) -> Engine:

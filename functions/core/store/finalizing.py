@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, case, select, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
 
 from functions.core.jobs import ChunkStatus, JobStatus, Progress
 from functions.core.model import ChunkResult, Failure, FinalizeTask
@@ -15,18 +17,29 @@ _SHOWN = 20
 
 
 def begin_finalize(connection: Connection, job_id: str, run: int, timing: Timing) -> FinalizeTask | None:
-    """Count a try and postpone the reconciler's own."""
+    """Take the lease, count a try and postpone the reconciler's own."""
+    free = or_(jobs.c.finalize_lease_until.is_(None), jobs.c.finalize_lease_until < now())
     row = connection.execute(
         update(jobs)
-        .where(jobs.c.job_id == job_id, jobs.c.run == run, ACTIVE, ALL_DONE)
-        .values(finalize_tries=jobs.c.finalize_tries + 1, finalize_due_at=now() + timing.finalize_after_ms)
-        .returning(jobs)
+        .where(jobs.c.job_id == job_id, jobs.c.run == run, ACTIVE, ALL_DONE, free)
+        .values(finalize_tries=jobs.c.finalize_tries + 1, **_lease(timing))
+        .returning(*jobs.c, (now() - jobs.c.updated_at).label("waiting_ms"))
     ).one_or_none()
     if row is None:
         return None
-    return FinalizeTask(
-        job_id, run, Progress(row.total_chunks, row.chunks_completed, row.chunks_failed), row.finalize_tries
-    )
+    progress = Progress(row.total_chunks, row.chunks_completed, row.chunks_failed)
+    return FinalizeTask(job_id, run, progress, row.finalize_tries, row.waiting_ms)
+
+
+def hold_finalize(connection: Connection, task: FinalizeTask, timing: Timing) -> bool:
+    """Lengthen the lease of a long assembly."""
+    return connection.execute(update(jobs).where(_held(task)).values(**_lease(timing))).rowcount == 1
+
+
+def rest_finalize(connection: Connection, task: FinalizeTask, wait_ms: int) -> bool:
+    """Give the lease up uncounted."""
+    rested = {"finalize_lease_until": None, "finalize_due_at": now() + wait_ms, "finalize_tries": task.tries - 1}
+    return connection.execute(update(jobs).where(_held(task)).values(**rested)).rowcount == 1
 
 
 def read_results(connection: Connection, job_id: str, after: int, limit: int) -> list[ChunkResult]:
@@ -81,6 +94,7 @@ def finish(
             error_code=error.code if error else None,
             error_message=error.message if error else None,
             finalize_due_at=None,
+            finalize_lease_until=None,
             updated_at=now(),
             finished_at=now(),
         )
@@ -91,7 +105,13 @@ def finish(
 def due_finalizers(connection: Connection, limit: int, timing: Timing) -> list[tuple[str, int]]:
     """Complete jobs that nobody finalizes, stamped ahead."""
     due = and_(ACTIVE, ALL_DONE, jobs.c.finalize_due_at <= now())
-    picked = select(jobs.c.job_id).where(due).order_by(jobs.c.finalize_due_at).limit(limit)
+    picked = (
+        select(jobs.c.job_id)
+        .where(due)
+        .order_by(jobs.c.finalize_due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # as in sweeping
+    )
     rows = connection.execute(
         update(jobs)
         .where(jobs.c.job_id.in_(picked), due)
@@ -99,3 +119,13 @@ def due_finalizers(connection: Connection, limit: int, timing: Timing) -> list[t
         .returning(jobs.c.job_id, jobs.c.run)
     )
     return [(row.job_id, row.run) for row in rows]
+
+
+def _lease(timing: Timing) -> dict[str, Any]:
+    until = now() + timing.finalize_after_ms
+    return {"finalize_lease_until": until, "finalize_due_at": until}
+
+
+def _held(task: FinalizeTask) -> ColumnElement[bool]:
+    mine = jobs.c.finalize_tries == task.tries  # + 1 at every lease
+    return and_(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, mine)

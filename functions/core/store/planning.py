@@ -19,6 +19,7 @@ from functions.core.store.timing import Timing
 _UNPLANNED = and_(ACTIVE, jobs.c.total_chunks.is_(None))
 _LEASE_OVER = and_(jobs.c.plan_lease_until.is_not(None), jobs.c.plan_lease_until < now())
 _CRASHED = case((_LEASE_OVER, 1), else_=0)
+_PLAN = (*jobs.c, (now() - jobs.c.created_at).label("age_ms"))
 
 
 def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | None:
@@ -32,7 +33,7 @@ def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | No
             jobs.c.plan_crashes + _CRASHED < timing.crash_limit,
         )
         .values(plan_claim_no=jobs.c.plan_claim_no + 1, plan_crashes=jobs.c.plan_crashes + _CRASHED, **_lease(timing))
-        .returning(jobs)
+        .returning(*_PLAN)
     ).one_or_none()
     return _plan(row) if row else None
 
@@ -43,14 +44,20 @@ def add_chunks(connection: Connection, plan: Plan, spans: Sequence[Span], timing
     row = connection.execute(
         update(jobs)
         .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)
-        .values(plan_chunk=end.chunk_index + 1, plan_char=end.char_end, plan_byte=end.byte_end, **_lease(timing))
-        .returning(jobs)
+        .values(
+            plan_chunk=end.chunk_index + 1,
+            plan_char=end.char_end,
+            plan_byte=end.byte_end,
+            plan_crashes=0,  # it makes progress
+            **_lease(timing),
+        )
+        .returning(*_PLAN)
     ).one_or_none()
     if row:
         insert_chunks(connection, plan.job_id, spans, timing)
         return _plan(row)
     # run again after a commit whose answer was lost: the cursor stands where we moved it
-    row = connection.execute(select(jobs).where(*_held(plan), jobs.c.plan_chunk == end.chunk_index + 1)).one_or_none()
+    row = connection.execute(select(*_PLAN).where(*_held(plan), jobs.c.plan_chunk == end.chunk_index + 1)).one_or_none()
     return _plan(row) if row else None
 
 
@@ -75,9 +82,10 @@ def close_plan(connection: Connection, plan: Plan, timing: Timing) -> Moved | No
     return Moved(frozenset(), bool(row.all_done), row.run)
 
 
-def rest_plan(connection: Connection, plan: Plan) -> bool:
-    """Give the plan up before the deadline; not a crash, and due now."""
-    result = connection.execute(update(jobs).where(*_held(plan)).values(plan_lease_until=None, plan_due_at=now()))
+def rest_plan(connection: Connection, plan: Plan, wait_ms: int) -> bool:
+    """Give the plan up; not a crash, and due in a while."""
+    rested = {"plan_lease_until": None, "plan_due_at": now() + wait_ms}
+    result = connection.execute(update(jobs).where(*_held(plan)).values(**rested))
     return result.rowcount == 1
 
 
@@ -110,7 +118,13 @@ def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[
     due = and_(_UNPLANNED, jobs.c.plan_due_at <= now(), or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER))
     exhausted = jobs.c.plan_crashes + _CRASHED >= timing.crash_limit
     lost = connection.scalars(select(jobs.c.job_id).where(due, exhausted).limit(limit)).all()
-    picked = select(jobs.c.job_id).where(due, ~exhausted).order_by(jobs.c.plan_due_at).limit(limit)
+    picked = (
+        select(jobs.c.job_id)
+        .where(due, ~exhausted)
+        .order_by(jobs.c.plan_due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # as in sweeping
+    )
     sent = connection.scalars(
         update(jobs)
         .where(jobs.c.job_id.in_(picked), due)
@@ -172,4 +186,5 @@ def _plan(row: Row[Any]) -> Plan:
         next_chunk=row.plan_chunk,
         next_char=row.plan_char,
         next_byte=row.plan_byte,
+        age_ms=row.age_ms,
     )

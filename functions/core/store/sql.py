@@ -49,8 +49,8 @@ class SqlStore:
     async def close_plan(self, plan: Plan) -> Moved | None:
         return await self._db.write(lambda c: planning.close_plan(c, plan, self._timing))
 
-    async def rest_plan(self, plan: Plan) -> bool:
-        return await self._db.write(lambda c: planning.rest_plan(c, plan))
+    async def rest_plan(self, plan: Plan, *, seconds: float) -> bool:
+        return await self._db.write(lambda c: planning.rest_plan(c, plan, _ms(seconds)))
 
     async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
         return await self._db.write(lambda c: planning.fail_plan(c, job_id, failure, claim_no))
@@ -61,8 +61,8 @@ class SqlStore:
     async def renew(self, claims: Sequence[Claim], *, seconds: float) -> frozenset[tuple[str, int]]:
         return await self._renewals.write(lambda c: claiming.renew(c, claims, _ms(seconds)))
 
-    async def wanted(self, claim: Claim) -> bool:
-        return await self._db.read(lambda c: claiming.wanted(c, claim))
+    async def wanted(self, claims: Sequence[Claim]) -> frozenset[tuple[str, int]]:
+        return await self._db.read(lambda c: claiming.wanted(c, claims))
 
     async def count_attempt(self, claim: Claim, failure: Failure) -> bool:
         return await self._db.write(lambda c: claiming.count_attempt(c, claim, failure))
@@ -86,6 +86,12 @@ class SqlStore:
 
     async def begin_finalize(self, job_id: str, run: int) -> FinalizeTask | None:
         return await self._db.write(lambda c: finalizing.begin_finalize(c, job_id, run, self._timing))
+
+    async def hold_finalize(self, task: FinalizeTask) -> bool:
+        return await self._db.write(lambda c: finalizing.hold_finalize(c, task, self._timing))
+
+    async def rest_finalize(self, task: FinalizeTask, *, seconds: float) -> bool:
+        return await self._db.write(lambda c: finalizing.rest_finalize(c, task, _ms(seconds)))
 
     async def results(self, job_id: str, *, after: int, limit: int) -> list[ChunkResult]:
         return await self._db.read(lambda c: finalizing.read_results(c, job_id, after, limit))
@@ -126,6 +132,9 @@ class SqlStore:
 
     async def due_hints(self, limit: int) -> list[ChunkHint]:
         return await self._db.write(lambda c: sweeping.due_hints(c, limit, self._timing))
+
+    async def not_sent(self, hints: Sequence[ChunkHint]) -> int:
+        return await self._db.write(lambda c: sweeping.not_sent(c, hints))
 
     async def make_pending_due(self) -> int:
         return await self._db.write(sweeping.make_pending_due)

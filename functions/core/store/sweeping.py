@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, or_, select, tuple_, update
 
 from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkHint
-from functions.core.store.claiming import LEASE_OVER, NOT_EARLY
+from functions.core.store.claiming import NOT_EARLY
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, ALL_DONE, OF_ACTIVE_JOB
 from functions.core.store.tables import chunks, jobs
@@ -19,12 +20,14 @@ _PENDING = chunks.c.status == ChunkStatus.PENDING
 
 def end_leases(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
     """Leases that ran out: back to PENDING with a crash counted, hinted as sent now."""
-    over = and_(LEASE_OVER, chunks.c.crashes + 1 < timing.crash_limit)
+    at = _read_clock(connection)
+    processing = chunks.c.status == ChunkStatus.PROCESSING
+    over = and_(processing, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)
     back = {
         "status": ChunkStatus.PENDING,
         "crashes": chunks.c.crashes + 1,
         "lease_until": None,
-        "hint_due_at": now() + timing.hint_after_ms,
+        "hint_due_at": at + timing.hint_after_ms,
         "hints_sent": 0,
     }
     return _sweep(connection, over, chunks.c.lease_until, limit, back)
@@ -32,11 +35,23 @@ def end_leases(connection: Connection, limit: int, timing: Timing) -> list[Chunk
 
 def due_hints(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
     """PENDING chunks whose hint fell due, oldest first; the next hint waits twice as long, up to the cap."""
+    at = _read_clock(connection)
     waits = [min(timing.hint_after_ms << shift, timing.hint_cap_ms) for shift in range(1, 7)]
     doubled = case(dict(enumerate(waits)), value=chunks.c.hints_sent, else_=timing.hint_cap_ms)
-    due = and_(_PENDING, chunks.c.hint_due_at <= now(), NOT_EARLY)
-    stamped = {"hint_due_at": now() + doubled, "hints_sent": chunks.c.hints_sent + 1}
+    due = and_(_PENDING, chunks.c.hint_due_at <= at, or_(chunks.c.not_before.is_(None), chunks.c.not_before <= at))
+    stamped = {"hint_due_at": at + doubled, "hints_sent": chunks.c.hints_sent + 1}
     return _sweep(connection, due, chunks.c.hint_due_at, limit, stamped)
+
+
+def not_sent(connection: Connection, hints: Sequence[ChunkHint]) -> int:
+    """The messages of a page were not sent: due again, as before it."""
+    fenced = [(hint.job_id, hint.chunk_index, hint.claim_no) for hint in hints]
+    result = connection.execute(
+        update(chunks)
+        .where(_PENDING, tuple_(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no).in_(fenced))
+        .values(hint_due_at=now(), hints_sent=case((chunks.c.hints_sent > 0, chunks.c.hints_sent - 1), else_=0))
+    )
+    return result.rowcount
 
 
 def make_pending_due(connection: Connection) -> int:
@@ -67,7 +82,15 @@ def _sweep(
     connection: Connection, guard: ColumnElement[bool], order: ColumnElement[Any], limit: int, values: dict[str, Any]
 ) -> list[ChunkHint]:
     """Change at most `limit` guarded rows of active jobs, and return the hints to send for them."""
-    picked = select(chunks.c.job_id, chunks.c.chunk_index).where(guard, OF_ACTIVE_JOB).order_by(order).limit(limit)
+    # Skipping what is locked keeps one open transaction from stopping the pass. It is no guard: SQLite has no such
+    # locks and leaves it out, and on both the guard in the outer WHERE decides.
+    picked = (
+        select(chunks.c.job_id, chunks.c.chunk_index)
+        .where(guard, OF_ACTIVE_JOB)
+        .order_by(order)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=chunks)
+    )
     rows = connection.execute(
         update(chunks)
         .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(picked), guard)
@@ -78,3 +101,8 @@ def _sweep(
         (ChunkHint(row.job_id, row.chunk_index, row.claim_no) for row in rows),
         key=lambda hint: (hint.job_id, hint.chunk_index),
     )
+
+
+def _read_clock(connection: Connection) -> ColumnElement[int]:
+    """The time as a value: Postgres's clock is volatile, and no index serves a comparison with it."""
+    return literal(connection.execute(select(now())).scalar_one(), BigInteger)

@@ -34,6 +34,7 @@ jobs = Table(
     Column("plan_due_at", BigInteger),  # when a plan message must be sent (again)
     Column("finalize_due_at", BigInteger),  # when a finalize message must be sent (again)
     Column("finalize_tries", Integer, nullable=False, server_default="0"),
+    Column("finalize_lease_until", BigInteger),
     Column("error_code", String(64)),
     Column("error_message", Text),
     Column("error_summary", Text),
@@ -50,6 +51,18 @@ jobs = Table(
         "status",
         sqlite_where=text("status IN ('PENDING', 'PROCESSING')"),
         postgresql_where=text("status IN ('PENDING', 'PROCESSING')"),
+    ),
+    Index(
+        "ix_jobs_plan_due",
+        "plan_due_at",
+        sqlite_where=text("plan_due_at IS NOT NULL"),
+        postgresql_where=text("plan_due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_jobs_finalize_due",
+        "finalize_due_at",
+        sqlite_where=text("finalize_due_at IS NOT NULL"),
+        postgresql_where=text("finalize_due_at IS NOT NULL"),
     ),
 )
 
