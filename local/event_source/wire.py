@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-m
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -32,7 +33,7 @@ class Sqs:
     def __init__(self, endpoint_url: str, region: str) -> None:
         """`endpoint_url` is `http://HOST:PORT`."""
         self._address = urlsplit(endpoint_url).netloc
-        self._idle: list[tuple[float, HTTPConnection]] = []  # since when; the last used at the end
+        self._idle: list[tuple[float, HTTPConnection]] = []  # used when; the latest at the end
         self._headers = {
             "Content-Type": "application/x-amz-json-1.0",
             # An emulated SQS checks no signature; it reads from it which service and region are meant.
@@ -65,16 +66,20 @@ class Sqs:
 
     def close(self) -> None:
         """Let go of the connections that are not in use."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        while connection := self._pop(0.0):
+            connection.close()
 
     def _connection(self) -> HTTPConnection:
-        while self._idle:
-            since, connection = self._idle.pop()
-            if time.monotonic() - since < _LONGEST_IDLE:
+        return self._pop(time.monotonic() - _LONGEST_IDLE) or HTTPConnection(self._address, timeout=_PATIENCE)
+
+    def _pop(self, since: float) -> HTTPConnection | None:
+        """The connection used last, unless that was before `since`: then the others are older still."""
+        with contextlib.suppress(IndexError):  # another thread was first
+            used, connection = self._idle.pop()
+            if used >= since:
                 return connection
             connection.close()
-        return HTTPConnection(self._address, timeout=_PATIENCE)
+        return None
 
     def _exchange(self, connection: HTTPConnection, action: str, parameters: Any) -> tuple[int, dict[str, Any]]:
         headers = {**self._headers, "X-Amz-Target": f"AmazonSQS.{action}"}

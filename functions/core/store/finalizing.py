@@ -110,11 +110,12 @@ def due_finalizers(connection: Connection, limit: int, timing: Timing) -> list[t
         .where(due)
         .order_by(jobs.c.finalize_due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # as in sweeping
+        .with_for_update(skip_locked=True)
+        .cte("picked")  # both as in sweeping
     )
     rows = connection.execute(
         update(jobs)
-        .where(jobs.c.job_id.in_(picked), due)
+        .where(jobs.c.job_id.in_(select(picked)), due)
         .values(finalize_due_at=now() + timing.finalize_after_ms)
         .returning(jobs.c.job_id, jobs.c.run)
     )

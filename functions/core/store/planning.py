@@ -123,11 +123,12 @@ def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[
         .where(due, ~exhausted)
         .order_by(jobs.c.plan_due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)  # as in sweeping
+        .with_for_update(skip_locked=True)
+        .cte("picked")  # both as in sweeping
     )
     sent = connection.scalars(
         update(jobs)
-        .where(jobs.c.job_id.in_(picked), due)
+        .where(jobs.c.job_id.in_(select(picked)), due)
         .values(plan_due_at=now() + timing.plan_lease_ms)
         .returning(jobs.c.job_id)
     ).all()

@@ -90,10 +90,11 @@ def _sweep(
         .order_by(order)
         .limit(limit)
         .with_for_update(skip_locked=True, of=chunks)
+        .cte("picked")  # as a plain subquery Postgres may run it once a row, and more than `limit` rows change
     )
     rows = connection.execute(
         update(chunks)
-        .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(picked), guard)
+        .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(select(picked)), guard)
         .values(values)
         .returning(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no)
     )
