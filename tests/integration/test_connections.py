@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from functions.core.errors import Misconfigured, StoreUnavailable
 from functions.core.jobs import JobStatus
@@ -77,3 +79,38 @@ def test_a_database_that_is_not_there_is_retryable() -> None:
 def test_a_wrong_database_url_is_one_clear_line(url: str) -> None:
     with pytest.raises(Misconfigured, match="PIECEWISE_DATABASE_URL"):
         make_engines(url, pool_size=1)
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "25006", "57P01"])
+def test_what_passes_runs_the_whole_transaction_again(fresh_postgres: str, state: str) -> None:
+    stage = Stage.on(fresh_postgres)
+    database = Database(stage.engines, on_threads(2, "test"))
+    turns: list[int] = []
+
+    def work(connection: Connection) -> int:
+        connection.execute(text("CREATE TABLE IF NOT EXISTS seen (turn int)"))
+        connection.execute(text("INSERT INTO seen VALUES (1)"))
+        turns.append(1)
+        if len(turns) == 1:
+            connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"))
+        return int(connection.execute(text("SELECT count(*) FROM seen")).scalar_one())
+
+    assert asyncio.run(database.write(work)) == 1  # the first turn left nothing
+    assert len(turns) == 2
+    stage.close()
+
+
+def test_what_does_not_pass_is_unavailable_and_what_is_a_bug_stays_one(fresh_postgres: str) -> None:
+    stage = Stage.on(fresh_postgres)
+    database = Database(stage.engines, on_threads(2, "test"), tries=2)
+
+    def failing(state: str) -> Callable[[Connection], object]:
+        statement = text(f"DO $$ BEGIN RAISE EXCEPTION 'secret words' USING ERRCODE = '{state}'; END $$")
+        return lambda connection: connection.execute(statement)
+
+    with pytest.raises(StoreUnavailable) as gone:
+        asyncio.run(database.write(failing("25006")))
+    assert "secret" not in str(gone.value)
+    with pytest.raises(ProgrammingError):
+        asyncio.run(database.write(failing("42601")))
+    stage.close()
