@@ -73,7 +73,11 @@ def make_store(settings: Settings) -> SqlStore:
     """The store on the database of these settings, with threads of its own for the renewal of leases."""
     engines = make_engines(settings.database_url, pool_size=settings.database_pool)
     return SqlStore(
-        Database(engines, on_threads(settings.database_pool, "piecewise-db")),
+        Database(
+            engines,
+            on_threads(settings.database_pool, "piecewise-write"),
+            reads=on_threads(settings.database_pool, "piecewise-read"),
+        ),
         make_timing(settings),
         renewals=Database(engines, on_threads(1, "piecewise-renew")),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local.stack import Stack
 from tests.fixtures.running import Running, running
 
 
@@ -23,3 +24,10 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A model that takes 5 s a chunk."""
     with running(tmp_path_factory.mktemp("slow"), concurrency=4, latency="5") as (seen, _):
         yield seen
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Stack]]:
+    """A stack with 64 chunks in work at once and a model that takes about a fifth of a second."""
+    with running(tmp_path_factory.mktemp("crowd"), concurrency=64, latency="0.2", latency_sigma="0.3") as both:
+        yield both

@@ -74,12 +74,12 @@ def check_all(seen: Running, job_ids: list[str], text: str) -> None:
         assert (job["status"], job["chunks_failed"]) == ("COMPLETED", 0)
 
 
-def test_a_chunk_worker_killed_seven_times(both: tuple[Running, Stack]) -> None:
+def test_a_chunk_worker_killed_eight_times(both: tuple[Running, Stack]) -> None:
     seen, stack = both
     killer = Killer(random.Random(1))
     job_id = seen.submit(pages(PAGES), max_chunk_chars=30)
-    for turn in range(7):
-        until(lambda turn=turn: len(seen.done(job_id)) >= turn * PAGES // 8 + 5)  # type: ignore[misc]
+    for turn in range(8):
+        until(lambda turn=turn: len(seen.done(job_id)) >= turn * PAGES // 9 + 5)  # type: ignore[misc]
         killer.kill_part(seen, stack, f"worker-{1 + turn % 2}")
     check_all(seen, [job_id], pages(PAGES))
     killer.check(seen.calls(job_id))
@@ -136,10 +136,10 @@ def test_queues_and_bucket_killed_twice(both: tuple[Running, Stack]) -> None:
     assert sorted(call.chunk_index for call in seen.calls(job_id)) == list(range(PAGES))
 
 
-def test_the_whole_stack_killed_four_times(tmp_path: Path) -> None:
+def test_the_whole_stack_killed_three_times(tmp_path: Path) -> None:
     killer = Killer(random.Random(5))
     jobs: list[str] = []
-    for _ in range(4):
+    for _ in range(3):
         with up_on(tmp_path) as (seen, started):
             jobs.append(seen.submit(pages(60), max_chunk_chars=30))
             enough = killer.chance.randrange(20)

@@ -13,7 +13,7 @@ import pytest
 from functions.core.messages import dump_chunk, dump_finalize, dump_plan
 from functions.core.model import ChunkHint
 from local.stack import Stack
-from tests.fixtures.running import Running, is_empty, queues_of, running, send, until
+from tests.fixtures.running import Running, is_empty, queues_of, send, until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,20 +21,14 @@ if TYPE_CHECKING:
 QUEUES = ("piecewise-plan", "piecewise-chunk", "piecewise-finalize")
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Stack]]:
-    with running(tmp_path_factory.mktemp("queues"), latency="0.1", latency_sigma="0.5") as started:
-        yield started
+@pytest.fixture
+def seen(crowd: tuple[Running, Stack]) -> Running:
+    return crowd[0]
 
 
 @pytest.fixture
-def seen(both: tuple[Running, Stack]) -> Running:
-    return both[0]
-
-
-@pytest.fixture
-def sqs(both: tuple[Running, Stack]) -> Iterator[SQSClient]:
-    with queues_of(both[1].pids()["moto"]) as client:
+def sqs(crowd: tuple[Running, Stack]) -> Iterator[SQSClient]:
+    with queues_of(crowd[1].pids()["moto"]) as client:
         yield client
 
 
@@ -64,7 +58,7 @@ def test_lost_doubled_and_reordered_messages_of_every_queue_end_every_job_and_re
     with thieves(sqs, random.Random(2)) as stolen:
         jobs = [seen.submit(text, max_chunk_chars=30)]
         while not all(stolen.values()):
-            assert len(jobs) < 30
+            assert len(jobs) < 60
             jobs.append(seen.submit(text, max_chunk_chars=30))
             seen.ended(jobs[-1])
     for job_id in jobs:
@@ -106,7 +100,7 @@ def thieves(sqs: SQSClient, chance: random.Random) -> Iterator[dict[str, int]]:
                 stolen[queue] += not copies
 
     with ExitStack() as ends:
-        for queue in QUEUES * 2:
+        for queue in QUEUES * 4:
             thread = threading.Thread(target=steal, args=(queue,))
             thread.start()
             ends.callback(thread.join)

@@ -12,10 +12,12 @@ from sqlalchemy.exc import ProgrammingError
 from functions.core.errors import Misconfigured, StoreUnavailable
 from functions.core.jobs import JobStatus
 from functions.core.model import ChunkHint, ModelCall
+from functions.core.settings import Settings
 from functions.core.store.database import Database
 from functions.core.store.engines import make_engines
 from functions.core.threads import on_threads
-from tests.fakes.stage import Stage
+from functions.core.wiring import make_store
+from tests.fakes.stage import SETTINGS, Stage
 
 OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -114,3 +116,19 @@ def test_what_does_not_pass_is_unavailable_and_what_is_a_bug_stays_one(fresh_pos
     with pytest.raises(ProgrammingError):
         asyncio.run(database.write(failing("42601")))
     stage.close()
+
+
+def test_reads_go_on_while_somebody_holds_sqlite_for_writing(fresh_sqlite: str) -> None:
+    Stage.on(fresh_sqlite).close()
+    store = make_store(Settings.load(**SETTINGS, database_url=fresh_sqlite))
+    engines = make_engines(fresh_sqlite, pool_size=1)
+
+    async def look_while_a_write_waits() -> None:
+        with engines.write.begin():
+            writing = asyncio.ensure_future(store.due_hints(1))
+            assert await store.job("nobody", "local") is None
+            assert not writing.done()
+        assert await writing == []
+
+    asyncio.run(look_while_a_write_waits())
+    engines.dispose()

@@ -34,7 +34,7 @@ def make_s3(session: boto3.Session, *, endpoint_url: str | None = None, connecti
         s3={"addressing_style": "path" if endpoint_url else "virtual", "payload_signing_enabled": False},
         signature_version="s3v4",
     )
-    config = client_config(connections=connections, read_timeout=30).merge(s3)
+    config = client_config(connections=connections, read_timeout=8).merge(s3)
     return session.client("s3", endpoint_url=endpoint_url, config=config)
 
 

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 def make_sqs(session: boto3.Session, *, endpoint_url: str | None = None, connections: int = 10) -> SQSClient:
     """A client for `SqsQueues`; `connections`: how many threads may use it at once."""
-    config = client_config(connections=connections, read_timeout=10)
+    config = client_config(connections=connections, read_timeout=6)
     return session.client("sqs", endpoint_url=endpoint_url, config=config)
 
 

@@ -34,24 +34,22 @@ class Database:
     may not have happened) is run again as a whole: every statement in this package is guarded so that this is safe.
     """
 
-    def __init__(self, engines: Engines, runner: Runner, *, tries: int = 4) -> None:
+    def __init__(self, engines: Engines, runner: Runner, *, reads: Runner | None = None, tries: int = 4) -> None:
+        """`reads`: threads of their own, so that no read waits behind a write that waits for SQLite's lock."""
         self._engines = engines
-        self._runner = runner
+        self._writes = runner
+        self._reads = reads or runner
         self._tries = tries
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """The answer of `work`, committed. Raises StoreUnavailable."""
-        return await self._run(lambda: self._in(self._engines.write.begin, work))
+        return await self._run(self._writes, lambda: self._in(self._engines.write.begin, work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """The answer of `work`, read from one snapshot. Raises StoreUnavailable."""
-        return await self._run(lambda: self._in(self._engines.read.begin, work))
+        return await self._run(self._reads, lambda: self._in(self._engines.read.begin, work))
 
-    def on(self, runner: Runner) -> Database:
-        """The same database through another runner."""
-        return Database(self._engines, runner, tries=self._tries)
-
-    async def _run(self, call: Callable[[], T]) -> T:
+    async def _run(self, runner: Runner, call: Callable[[], T]) -> T:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._tries),
             wait=wait_random_exponential(multiplier=0.02, max=0.5),
@@ -61,7 +59,7 @@ class Database:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._runner(call)
+                    return await runner(call)
         except (DBAPIError, PoolTimeout) as error:
             if not _may_pass(error):
                 raise
