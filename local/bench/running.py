@@ -12,7 +12,7 @@ from local.client import Client, Job
 from local.options import Options
 from local.stack import Stack
 
-_POLL = 0.25  # seconds; each poll costs the gateway a few milliseconds that belong to the figures
+_POLL = 0.5  # seconds; a look costs the gateway a few milliseconds that belong to the figures
 
 
 class JobFailed(Exception):
