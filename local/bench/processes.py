@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -18,12 +19,12 @@ class ProcessDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """CPU seconds so far, by process name, and of the whole machine."""
+    """CPU seconds so far, by process name and of this process; idle seconds so far, of all cores together."""
 
     pids: Mapping[str, int]
     cpu: Mapping[str, float]
-    machine: float
     here: float
+    idle: float
     at: float
 
     @classmethod
@@ -33,15 +34,17 @@ class Snapshot:
             cpu = {name: _seconds(psutil.Process(pid)) for name, pid in pids.items()}
         except psutil.NoSuchProcess as error:
             raise ProcessDied(f"process {error.pid} of the stack died during the measurement") from None
-        return cls(dict(pids), cpu, _machine_seconds(), _seconds(psutil.Process()), time.monotonic())
+        return cls(dict(pids), cpu, _seconds(psutil.Process()), _idle_seconds(), time.monotonic())
 
     def since(self, before: Snapshot) -> Spent:
         """What was spent since an earlier snapshot. Raises ProcessDied when the processes are not the same."""
         if self.pids != before.pids:
             raise ProcessDied("a process of the stack was started anew during the measurement")
         ours = {name: self.cpu[name] - before.cpu[name] for name in self.cpu}
-        known = sum(ours.values()) + self.here - before.here
-        others = max(0.0, self.machine - before.machine - known) / max(1e-3, self.at - before.at)
+        seconds = max(1e-3, self.at - before.at)
+        # What is not idle and not ours; on a virtual machine also what its host gave to others.
+        busy = (os.cpu_count() or 1) * seconds - (self.idle - before.idle)
+        others = max(0.0, busy - sum(ours.values()) - (self.here - before.here)) / seconds
         return Spent(ours, others)
 
 
@@ -71,6 +74,6 @@ def _seconds(process: psutil.Process) -> float:
     return float(spent.user + spent.system)
 
 
-def _machine_seconds() -> float:
+def _idle_seconds() -> float:
     spent = psutil.cpu_times()
-    return float(spent.user + spent.system + getattr(spent, "nice", 0.0))
+    return float(spent.idle + getattr(spent, "iowait", 0.0))

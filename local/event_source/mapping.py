@@ -93,16 +93,20 @@ class EventSourceMapping:
                 self._source.give_back(batch.receipts)
 
     def _collect(self) -> Batch:
-        """One receive, or with a window as many as fill the batch before it closes."""
+        """A batch as full as what is in the queue makes it, or, with a window, as what comes before it closes.
+
+        Senders send by tens: a batch of eight and one of two would each hold a slot for as long as the slowest call.
+        """
         size = self._mapping.batch_size
         arn, messages = self._source.receive(size, _POLL_SECONDS)
         ends = time.monotonic() + self._mapping.window
         while messages and len(messages) < size and not self._stopping.is_set():
             left = ends - time.monotonic()
-            if left <= 0:
+            wait = min(_POLL_SECONDS, max(1, int(left))) if left > 0 else 0
+            more = self._source.receive(size - len(messages), wait)[1]
+            messages += more
+            if not more and not wait:
                 break
-            wait = min(_POLL_SECONDS, max(1, int(left)))
-            messages += self._source.receive(size - len(messages), wait)[1]
         return Batch(arn, messages)
 
     def _slot(self) -> None:

@@ -210,13 +210,15 @@ class Stage:
         try:
             return loop.run_until_complete(work)
         finally:
-            while left := asyncio.all_tasks(loop):
-                for task in left:
-                    task.cancel()
-                with contextlib.suppress(SystemExit):
-                    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            try:
+                while left := asyncio.all_tasks(loop):
+                    for task in left:
+                        task.cancel()
+                    with contextlib.suppress(SystemExit):
+                        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+                loop.run_until_complete(loop.shutdown_asyncgens())
+            finally:
+                loop.close()
 
     def with_settings(self, **values: Any) -> Stage:
         """The same stage under other settings."""
