@@ -7,7 +7,7 @@ another that goes on where it stopped.
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from functions.core.chunking import Chunker
 from functions.core.errors import DocumentUnreadable, Permanent, QueueUnavailable, Retryable
@@ -17,6 +17,7 @@ from functions.core.ports import Deadline, Documents
 from functions.core.wiring import Parts
 
 BLOCK_BYTES = 2 * 1024 * 1024
+FIRST_BYTES = 256 * 1024  # so that the first workers need not wait for the whole plan
 WAIT = 30.0  # seconds until a plan goes on that found the bucket, the database or a queue away
 
 
@@ -51,7 +52,7 @@ async def _go_on(parts: Parts, begun: Plan, deadline: Deadline) -> None:
     async for spans in _spans(parts.documents, begun):
         block += spans
         near = deadline.remaining() < parts.settings.call_margin
-        while held and (len(block) >= parts.settings.plan_block or (near and block)):
+        while held and (len(block) >= parts.settings.plan_block or ((near or held.next_chunk == 0) and block)):
             ready, block = block[: parts.settings.plan_block], block[parts.settings.plan_block :]
             held = await _add(parts, held, ready)
             if deadline.remaining() < parts.settings.call_margin:
@@ -115,10 +116,17 @@ async def _spans(documents: Documents, held: Plan) -> AsyncIterator[list[Span]]:
 
 async def _texts(documents: Documents, held: Plan) -> AsyncIterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(held.next_byte, held.document_bytes, BLOCK_BYTES):
-        end = min(start + BLOCK_BYTES, held.document_bytes)
+    for start, end in _blocks(held.next_byte, held.document_bytes):
         data = await documents.read(held.document_key, start, end)
         try:
             yield decoder.decode(data, final=end == held.document_bytes)
         except UnicodeDecodeError:
             raise DocumentUnreadable(f"the document is not UTF-8 between the bytes {start} and {end}") from None
+
+
+def _blocks(start: int, size: int) -> Iterator[tuple[int, int]]:
+    """Where to read: a small block first."""
+    step = FIRST_BYTES
+    while start < size:
+        yield start, min(start + step, size)
+        start, step = start + step, BLOCK_BYTES

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.jobs import ACTIVE_JOB, OPEN_CHUNK, JobStatus
 from functions.core.model import Moved
@@ -20,6 +33,34 @@ ALL_DONE: ColumnElement[bool] = and_(
 OF_ACTIVE_JOB = select(jobs.c.job_id).where(jobs.c.job_id == chunks.c.job_id, ACTIVE).exists()
 
 
+def _count(column: Column[int]) -> ReturningUpdate[bool, int]:
+    """The UPDATE that counts on this column. Built once: that takes ten times what SQLite takes to run it."""
+    moved = bindparam("moved", type_=Integer)
+    done_then = and_(
+        jobs.c.total_chunks.is_not(None),
+        jobs.c.chunks_completed + jobs.c.chunks_failed + moved == jobs.c.total_chunks,
+    )
+    due = now() + bindparam("finalize_after_ms", type_=BigInteger)
+    return (
+        update(jobs)
+        .where(jobs.c.job_id == bindparam("counted"))
+        .values(
+            {
+                column: column + moved,
+                jobs.c.status: case((jobs.c.status == JobStatus.PENDING, JobStatus.PROCESSING), else_=jobs.c.status),
+                jobs.c.started_at: func.coalesce(jobs.c.started_at, now()),
+                jobs.c.updated_at: now(),
+                jobs.c.finalize_due_at: case((and_(done_then, ACTIVE), due), else_=jobs.c.finalize_due_at),
+            }
+        )
+        .returning(and_(ALL_DONE, ACTIVE).label("all_done"), jobs.c.run)
+    )
+
+
+_COUNT_COMPLETED = _count(jobs.c.chunks_completed)
+_COUNT_FAILED = _count(jobs.c.chunks_failed)
+
+
 def count(connection: Connection, job_id: str, moved: Iterable[int], *, failed: bool, finalize_after_ms: int) -> Moved:
     """Count the chunk rows that this transaction moved to a terminal state, and say whether they were the last.
 
@@ -28,27 +69,8 @@ def count(connection: Connection, job_id: str, moved: Iterable[int], *, failed: 
     indexes = frozenset(moved)
     if not indexes:
         return still_to_finalize(connection, job_id)
-    column = jobs.c.chunks_failed if failed else jobs.c.chunks_completed
-    done_then = and_(
-        jobs.c.total_chunks.is_not(None),
-        jobs.c.chunks_completed + jobs.c.chunks_failed + len(indexes) == jobs.c.total_chunks,
-    )
-    row = connection.execute(
-        update(jobs)
-        .where(jobs.c.job_id == job_id)
-        .values(
-            {
-                column: column + len(indexes),
-                jobs.c.status: case((jobs.c.status == JobStatus.PENDING, JobStatus.PROCESSING), else_=jobs.c.status),
-                jobs.c.started_at: func.coalesce(jobs.c.started_at, now()),
-                jobs.c.updated_at: now(),
-                jobs.c.finalize_due_at: case(
-                    (and_(done_then, ACTIVE), now() + finalize_after_ms), else_=jobs.c.finalize_due_at
-                ),
-            }
-        )
-        .returning(and_(ALL_DONE, ACTIVE).label("all_done"), jobs.c.run)
-    ).one()
+    given = {"counted": job_id, "moved": len(indexes), "finalize_after_ms": finalize_after_ms}
+    row = connection.execute(_COUNT_FAILED if failed else _COUNT_COMPLETED, given).one()
     return Moved(indexes, bool(row.all_done), row.run)
 
 

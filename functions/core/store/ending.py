@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, case, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Moved
@@ -18,18 +20,31 @@ from functions.core.store.timing import Timing
 
 def complete(connection: Connection, job_id: str, results: Sequence[ChunkResult], timing: Timing) -> Moved:
     """First result wins, whoever brings it; a late result on a terminal row moves nothing."""
-    texts = {result.chunk_index: result.text for result in sorted(results, key=lambda result: result.chunk_index)}
-    moved = connection.scalars(
-        update(chunks)
-        .where(chunks.c.job_id == job_id, chunks.c.chunk_index.in_(list(texts)), OPEN)
-        .values(
-            **_ended(ChunkStatus.COMPLETED, None),
-            attempts=chunks.c.attempts + 1,
-            result=case(texts, value=chunks.c.chunk_index),
-        )
-        .returning(chunks.c.chunk_index)
-    ).all()
+    texts = sorted({result.chunk_index: result.text for result in results}.items())
+    given: dict[str, Any] = {"completed": job_id, "indexes": [index for index, _ in texts]}
+    for number, (index, text) in enumerate(texts):
+        given |= {f"index_{number}": index, f"text_{number}": text}
+    moved = connection.scalars(_complete(len(texts)), given).all()
     return count(connection, job_id, moved, failed=False, finalize_after_ms=timing.finalize_after_ms)
+
+
+@cache
+def _complete(many: int) -> ReturningUpdate[int]:
+    """The UPDATE that stores so many results; at most one for each size of a batch."""
+    texts = [
+        (chunks.c.chunk_index == bindparam(f"index_{number}"), bindparam(f"text_{number}", type_=Text))
+        for number in range(many)
+    ]
+    return (
+        update(chunks)
+        .where(
+            chunks.c.job_id == bindparam("completed"),
+            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),
+            OPEN,
+        )
+        .values(**_ended(ChunkStatus.COMPLETED, None), attempts=chunks.c.attempts + 1, result=case(*texts))
+        .returning(chunks.c.chunk_index)
+    )
 
 
 def fail(connection: Connection, claim: Claim, failure: Failure, attempts: int, timing: Timing) -> Moved:
