@@ -16,10 +16,11 @@ from functions.chunk_worker.writer import Writer
 from functions.core.background import background
 from functions.core.errors import Permanent, QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
-from functions.core.model import ChunkHint, ChunkResult, Claim, ClaimedBatch, Failure, Moved
+from functions.core.model import ChunkHint, ChunkResult, Claim, ClaimedBatch, Failure
 from functions.core.outcomes import park_seconds
 from functions.core.ports import Deadline, Provider
 from functions.core.sqs_event import Record
+from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
 
 
@@ -141,13 +142,14 @@ class Batch:
                 moved = await self.writer.write(claim.job_id, ChunkResult(claim.chunk_index, text))
                 if claim.chunk_index not in moved.chunk_indexes:
                     logger.info("a late result was refused or had been stored already", extra=where(claim))
-                await self._wake_finalizer(claim, moved)
+                await wake_finalizer(self.parts.queues, claim.job_id, moved)
             case Spent(failure, attempts):
                 logger.error(
                     "the chunk failed",
                     extra={**where(claim), "attempt": attempts, "code": failure.code, "error": failure.message},
                 )
-                await self._wake_finalizer(claim, await self.parts.store.fail(claim, failure, attempts=attempts))
+                moved = await self.parts.store.fail(claim, failure, attempts=attempts)
+                await wake_finalizer(self.parts.queues, claim.job_id, moved)
             case Later(failure, seconds, throttled):
                 await self._put_off(claim, failure, seconds, throttled=throttled)
             case Lost():
@@ -163,14 +165,6 @@ class Batch:
             await self.parts.queues.send_chunks(hints, delay=delay)
         except QueueUnavailable as error:  # their `hint_due_at` is committed: the reconciler sends them
             logger.warning("messages were not sent", extra={"messages": len(hints), "error": str(error)})
-
-    async def _wake_finalizer(self, claim: Claim, moved: Moved) -> None:
-        if not moved.all_done:
-            return
-        try:
-            await self.parts.queues.send_finalize(claim.job_id, moved.run)
-        except QueueUnavailable as error:  # `finalize_due_at` is committed: the reconciler sends it
-            logger.warning("the finalizer was not woken", extra={**where(claim), "error": str(error)})
 
     def _provider(self, model: str) -> Provider:
         if model not in self.providers:

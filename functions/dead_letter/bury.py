@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-from functions.core.errors import MalformedMessage, QueueUnavailable
+from functions.core.errors import MalformedMessage
 from functions.core.logs import logger
 from functions.core.messages import parse_chunk, parse_finalize, parse_plan
 from functions.core.model import ChunkHint, Failure
 from functions.core.sqs_event import Record
+from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
 
 CHUNK = Failure("delivery_failed", "the chunk could not be worked on; the operators have been alarmed")
@@ -40,11 +41,7 @@ async def _bury_chunk(parts: Parts, hint: ChunkHint) -> None:
         "a chunk message died",
         extra={"job_id": hint.job_id, "chunk_index": hint.chunk_index, "failed": bool(moved.chunk_indexes)},
     )
-    if moved.all_done:
-        try:
-            await parts.queues.send_finalize(hint.job_id, moved.run)
-        except QueueUnavailable as error:  # `finalize_due_at` is committed
-            logger.warning("the finalizer was not woken", extra={"job_id": hint.job_id, "error": str(error)})
+    await wake_finalizer(parts.queues, hint.job_id, moved)
 
 
 def _pointer(body: str) -> ChunkHint | str | tuple[str, int] | None:

@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functions.core.chunking import Chunker
 from functions.core.errors import DocumentUnreadable, Permanent, QueueUnavailable, Retryable
 from functions.core.logs import logger
-from functions.core.model import ChunkHint, Failure, Moved, Plan, Span
+from functions.core.model import ChunkHint, Failure, Plan, Span
 from functions.core.ports import Deadline, Documents
+from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
 
 BLOCK_BYTES = 2 * 1024 * 1024
@@ -73,8 +74,8 @@ async def _close(parts: Parts, held: Plan, last: Sequence[Span]) -> None:
     if ended.next_chunk == 0:
         raise DocumentUnreadable("the document is empty")
     moved = await parts.store.close_plan(ended)
-    if moved and moved.all_done:
-        await _wake_finalizer(parts, held.job_id, moved)
+    if moved:
+        await wake_finalizer(parts.queues, held.job_id, moved)
 
 
 async def _add(parts: Parts, held: Plan, spans: Sequence[Span]) -> Plan | None:
@@ -97,13 +98,6 @@ async def _rest(parts: Parts, held: Plan) -> None:
             await parts.queues.send_plan(held.job_id)
         except QueueUnavailable as error:  # `plan_due_at` is committed
             logger.warning("the plan message was not sent", extra={"job_id": held.job_id, "error": str(error)})
-
-
-async def _wake_finalizer(parts: Parts, job_id: str, moved: Moved) -> None:
-    try:
-        await parts.queues.send_finalize(job_id, moved.run)
-    except QueueUnavailable as error:  # `finalize_due_at` is committed
-        logger.warning("the finalizer was not woken", extra={"job_id": job_id, "error": str(error)})
 
 
 async def _spans(documents: Documents, held: Plan) -> AsyncIterator[list[Span]]:

@@ -171,6 +171,19 @@ def test_many_copies_of_a_finalize_message_are_one_try(stage: Stage) -> None:
     assert stage.job_row(job_id).finalize_tries == 1
 
 
+def test_a_laptop_restart_releases_a_finalizer_s_lease(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.work(ChunkHint(job_id, 0, 0))
+    assert stage.run(stage.store.begin_finalize(job_id, 1))
+    stage.queues.lose_everything()
+
+    stage.run(stage.store.recover())
+    stage.reconcile()
+    stage.deliver()
+
+    assert stage.job(job_id).status is JobStatus.COMPLETED
+
+
 def test_the_state_machine_is_what_the_database_does(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbb")
     seen = [stage.job(job_id).status]

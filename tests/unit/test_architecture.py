@@ -25,6 +25,7 @@ LAYERS = {
     "functions.core.sqs_event": 2,
     **{f"functions.core.{name}": 3 for name in ADAPTERS},
     "functions.core.each": 3,
+    "functions.core.wake": 3,
     "functions.core.wiring": 4,
     **{f"functions.{name}": 5 for name in ROOMS},
     "migrations": 5,

@@ -74,7 +74,7 @@ def recover(connection: Connection) -> int:
     connection.execute(update(chunks).where(_PENDING, OF_ACTIVE_JOB).values(hint_due_at=now(), hints_sent=0))
     unplanned = and_(ACTIVE, jobs.c.total_chunks.is_(None))
     connection.execute(update(jobs).where(unplanned).values(plan_lease_until=None, plan_due_at=now()))
-    connection.execute(update(jobs).where(ACTIVE, ALL_DONE).values(finalize_due_at=now()))
+    connection.execute(update(jobs).where(ACTIVE, ALL_DONE).values(finalize_due_at=now(), finalize_lease_until=None))
     return released.rowcount
 
 

@@ -6,6 +6,11 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 metadata = MetaData()
 
+
+def _partial_index(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 jobs = Table(
     "analysis_jobs",
     metadata,
@@ -46,24 +51,9 @@ jobs = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Index("ix_jobs_owner", "owner", "job_id"),
-    Index(
-        "ix_jobs_active",
-        "status",
-        sqlite_where=text("status IN ('PENDING', 'PROCESSING')"),
-        postgresql_where=text("status IN ('PENDING', 'PROCESSING')"),
-    ),
-    Index(
-        "ix_jobs_plan_due",
-        "plan_due_at",
-        sqlite_where=text("plan_due_at IS NOT NULL"),
-        postgresql_where=text("plan_due_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_jobs_finalize_due",
-        "finalize_due_at",
-        sqlite_where=text("finalize_due_at IS NOT NULL"),
-        postgresql_where=text("finalize_due_at IS NOT NULL"),
-    ),
+    _partial_index("ix_jobs_active", "status", where="status IN ('PENDING', 'PROCESSING')"),
+    _partial_index("ix_jobs_plan_due", "plan_due_at", where="plan_due_at IS NOT NULL"),
+    _partial_index("ix_jobs_finalize_due", "finalize_due_at", where="finalize_due_at IS NOT NULL"),
 )
 
 chunks = Table(
@@ -88,25 +78,9 @@ chunks = Table(
     Column("error_message", Text),
     Column("result", Text),
     Column("finished_at", BigInteger),
-    Index(
-        "ix_chunks_lease",
-        "lease_until",
-        sqlite_where=text("status = 'PROCESSING'"),
-        postgresql_where=text("status = 'PROCESSING'"),
-    ),
-    Index(
-        "ix_chunks_hint",
-        "hint_due_at",
-        sqlite_where=text("status = 'PENDING'"),
-        postgresql_where=text("status = 'PENDING'"),
-    ),
-    Index(
-        "ix_chunks_failed",
-        "job_id",
-        "chunk_index",
-        sqlite_where=text("status = 'FAILED'"),
-        postgresql_where=text("status = 'FAILED'"),
-    ),
+    _partial_index("ix_chunks_lease", "lease_until", where="status = 'PROCESSING'"),
+    _partial_index("ix_chunks_hint", "hint_due_at", where="status = 'PENDING'"),
+    _partial_index("ix_chunks_failed", "job_id", "chunk_index", where="status = 'FAILED'"),
 )
 
 legacy_documents = Table(
