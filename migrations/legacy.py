@@ -5,13 +5,14 @@ Texts and results never leave the database in bulk: rows are copied by `INSERT â
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 
 import sqlalchemy as sa
 
 from functions.core.errors import Misconfigured
-from functions.core.ids import new_job_id
+from functions.core.ids import RANDOM_BITS, job_id_of
 
 BLOCK = 1_000  # ids fetched at a time: memory stays flat however many rows there are
 NO_RESULT = "the replaced service stored no result for this document"
@@ -95,7 +96,7 @@ def adopt_rows(connection: sa.Connection, *, owner: str) -> None:
     same = {"owner": owner, "no_result": NO_RESULT, "summary": SUMMARY, "now": now}
     for later, ids in enumerate(_blocks_of_ids(connection)):
         # a block's job ids are sorted, and each block's begin a millisecond after the last one's
-        job_ids = sorted(new_job_id(now + later) for _ in ids)
+        job_ids = sorted(job_id_of(now + later, secrets.randbits(RANDOM_BITS)) for _ in ids)
         connection.execute(
             insert,
             [

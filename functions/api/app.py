@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 
 from functions.api import openapi, problems
 from functions.api.edge import Edge, link
+from functions.api.jobs import job_of
 from functions.api.owners import owner_of
 from functions.api.requests import JSON, accepts_json, parse
 from functions.api.results import result_of
@@ -20,7 +21,6 @@ from functions.core.wiring import Parts
 
 VERSION = "0.1.0"  # as in pyproject.toml; a Lambda bundle carries no package metadata
 POLL_SECONDS = "1"
-_LONGEST_ID = 64
 
 router = APIRouter()
 
@@ -95,15 +95,5 @@ def _parts(request: Request) -> Parts:
 
 
 async def _job(job_id: str, request: Request) -> JobView:
-    """The caller's job. Raises Rejected (404) for an id that is unknown, another owner's, or no id at all."""
     parts = _parts(request)
-    owner = owner_of(request.scope, parts.settings)
-    if job_id.isascii() and job_id.isalnum() and len(job_id) <= _LONGEST_ID:
-        job = await parts.store.job(job_id, owner)
-        if job is not None:
-            return job
-    raise Rejected(
-        404,
-        "job-not-found",
-        "There is no such job of yours. Check the id that POST /v1/analyze gave, and whose credentials you use.",
-    )
+    return await job_of(parts.store, owner_of(request.scope, parts.settings), job_id)

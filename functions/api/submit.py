@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from functions.api.requests import Submission
 from functions.core.chunking import fewest_chunks, most_chunks, smallest_fitting, split
 from functions.core.errors import QueueUnavailable, Rejected, Retryable, StoreUnavailable
-from functions.core.ids import new_job_id
+from functions.core.keys import document_key
 from functions.core.logs import logger
 from functions.core.model import ChunkHint, NewJob, Span
 from functions.core.ports import Documents, Queues
@@ -29,7 +28,7 @@ async def submit(parts: Parts, owner: str, submission: Submission) -> tuple[NewJ
     model = parts.settings.default_model if options.model is None else options.model
     parts.providers.check(model)
     spans = plan(submission.text, options.max_chunk_chars, parts.settings)
-    job_id = new_job_id(time.time_ns() // 1_000_000)
+    job_id = parts.new_job_id()
     job = NewJob(
         job_id=job_id,
         owner=owner,
@@ -37,7 +36,7 @@ async def submit(parts: Parts, owner: str, submission: Submission) -> tuple[NewJ
         instructions=options.instructions,
         max_chunk_chars=options.max_chunk_chars,
         max_attempts=options.max_attempts,
-        document_key=f"documents/{job_id}",
+        document_key=document_key(job_id),
         document_chars=len(submission.text),
         document_bytes=len(submission.data),
         bom_removed=submission.bom_removed,

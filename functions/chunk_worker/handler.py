@@ -7,10 +7,16 @@ from typing import Any
 
 from functions.chunk_worker.worker import process
 from functions.core.deadline import LambdaContext, LambdaDeadline
+from functions.core.ports import Deadline
 from functions.core.sqs_event import BatchResponse, batch_response, records
-from functions.core.wiring import parts
+from functions.core.wiring import Parts, parts
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Lambda's entry."""
-    return batch_response(asyncio.run(process(parts(), records(event), LambdaDeadline(context))))
+    return asyncio.run(respond(parts(), event, LambdaDeadline(context)))
+
+
+async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> BatchResponse:
+    """The answer to one batch, on whatever loop this is."""
+    return batch_response(await process(parts, records(event), deadline))

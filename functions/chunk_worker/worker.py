@@ -144,11 +144,12 @@ class Batch:
                     logger.info("a late result was refused or had been stored already", extra=where(claim))
                 await wake_finalizer(self.parts.queues, claim.job_id, moved)
             case Spent(failure, attempts):
-                logger.error(
-                    "the chunk failed",
-                    extra={**where(claim), "attempt": attempts, "code": failure.code, "error": failure.message},
-                )
+                about = {**where(claim), "attempt": attempts, "code": failure.code, "error": failure.message}
                 moved = await self.parts.store.fail(claim, failure, attempts=attempts)
+                if claim.chunk_index in moved.chunk_indexes:
+                    logger.error("the chunk failed", extra=about)
+                else:
+                    logger.info("a late failure was refused or had been recorded already", extra=about)
                 await wake_finalizer(self.parts.queues, claim.job_id, moved)
             case Later(failure, seconds, throttled):
                 await self._put_off(claim, failure, seconds, throttled=throttled)

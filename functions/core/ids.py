@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import time
 
+RANDOM_BITS = 100
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in ASCII order: text order is time order
 
 
-def new_job_id(now_ms: int) -> str:
-    """10 characters of milliseconds since 1970 and 20 of randomness (100 bits), after ULID."""
-    value = (now_ms << 100) | secrets.randbits(100)
+def job_id_of(now_ms: int, bits: int) -> str:
+    """10 characters of milliseconds since 1970 and 20 of `RANDOM_BITS` random bits, after ULID."""
+    value = (now_ms << RANDOM_BITS) | bits
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(145, -1, -5))
+
+
+def new_job_id() -> str:
+    """An id that nobody else has, by this machine's clock."""
+    return job_id_of(time.time_ns() // 1_000_000, secrets.randbits(RANDOM_BITS))

@@ -15,8 +15,9 @@
               └── given up ────┘                     │
               └──────────────── retry ───────────────┘
 
-A result is taken from PENDING too (a late worker whose lease was ended), and so is the failure of a message
-that died before a claim.
+A plan may fail in PROCESSING too, while workers have the first chunks. A result is taken from PENDING too (a late
+worker whose lease was ended), and so is the failure of a message that died before a claim. A job may be deleted in any
+state, and then nothing is left that could move.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class ChunkStatus(StrEnum):
 
 
 ACTIVE_JOB = (JobStatus.PENDING, JobStatus.PROCESSING)
+RETRIABLE_JOB = (JobStatus.PARTIAL_SUCCESS, JobStatus.FAILED)
 OPEN_CHUNK = (ChunkStatus.PENDING, ChunkStatus.PROCESSING)
 
 JOB_MOVES: dict[JobStatus, frozenset[JobStatus]] = {

@@ -114,7 +114,7 @@ class Plan:
     next_chunk: int
     next_char: int
     next_byte: int
-    age_ms: int
+    waiting_ms: int  # since it last made progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,15 @@ class FinalizeTask:
     progress: Progress
     tries: int
     waiting_ms: int  # since the last chunk moved
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A run that a retry began, and the messages that it wants sent; `plan`: the document is still to be planned."""
+
+    run: int
+    hints: list[ChunkHint]
+    plan: bool
 
 
 @dataclass(frozen=True, slots=True)

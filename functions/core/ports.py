@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from functions.core.jobs import JobStatus
 from functions.core.model import (
     ChunkError,
     ChunkHint,
@@ -23,6 +24,7 @@ from functions.core.model import (
     Moved,
     NewJob,
     Plan,
+    Retried,
     Span,
 )
 
@@ -121,6 +123,25 @@ class Store(Protocol):
         """The first failed chunks in index order."""
         ...
 
+    async def cancel(self, job_id: str, owner: str) -> JobStatus | None:
+        """Stop an active job; the state it has now. None: no such job of that owner."""
+        ...
+
+    async def retry(self, job_id: str, owner: str, *, run: int, limit: int = 1_000) -> Retried | None:
+        """Run the failed chunks of a job again that ended `run` PARTIAL_SUCCESS or FAILED: the run that began then.
+
+        At most `limit` messages are to be sent; what they leave is due, for the reconciler. Whoever asks again, or
+        second, with the same `run` gets an answer of the same shape. None: not in such a state, or not there.
+        """
+        ...
+
+    async def delete(self, job_id: str, owner: str) -> list[str] | None:
+        """Remove a job in any state, its chunks, and the replaced service's text that it was made from.
+
+        The keys of the objects to delete, some of which may not be there; None: no such job of that owner.
+        """
+        ...
+
     # -- planner
     async def begin_plan(self, job_id: str) -> Plan | None:
         """Take the plan's lease; None when the job is not active, planned already, or being planned."""
@@ -213,6 +234,10 @@ class Store(Protocol):
         """The one UPDATE that ends a job; False when another one did."""
         ...
 
+    async def exists(self, job_id: str) -> bool:
+        """Whether the job is there, in whatever state: it may have been deleted."""
+        ...
+
     # -- dead letter
     async def fail_dead(self, hint: ChunkHint, failure: Failure) -> Moved:
         """The `fail` of a message that no worker could take; only where no lease lives and no newer message exists."""
@@ -233,6 +258,10 @@ class Store(Protocol):
 
     async def due_hints(self, limit: int) -> list[ChunkHint]:
         """PENDING chunks that no message seems to carry, stamped ahead, oldest first."""
+        ...
+
+    async def rest_ended(self, limit: int) -> int:
+        """Open chunks of jobs that are not active, once due or their lease over, are never due again; how many."""
         ...
 
     async def not_sent(self, hints: Sequence[ChunkHint]) -> int:

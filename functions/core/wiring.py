@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -13,6 +14,7 @@ from botocore.exceptions import BotoCoreError
 from functions.core.documents.legacy import LegacyDocuments
 from functions.core.documents.s3 import S3Documents, make_s3
 from functions.core.errors import Misconfigured
+from functions.core.ids import new_job_id
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.providers.catalogue import Catalogue
 from functions.core.queues.sqs import SqsQueues, make_sqs
@@ -34,6 +36,7 @@ class Parts:
     documents: Documents
     providers: Providers
     random: Random
+    new_job_id: Callable[[], str]
 
 
 @cache
@@ -66,6 +69,7 @@ def wire(settings: Settings) -> Parts:
         documents=LegacyDocuments(S3Documents(s3, runner, bucket=settings.bucket), store.legacy_text),
         providers=Catalogue(settings),
         random=Random(),
+        new_job_id=new_job_id,
     )
 
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from functions.core.deadline import LambdaContext
+from functions.core.deadline import LambdaContext, LambdaDeadline
 from functions.core.each import each
+from functions.core.ports import Deadline
 from functions.core.sqs_event import BatchResponse, Record, records
-from functions.core.wiring import parts
+from functions.core.wiring import Parts, parts
 from functions.dead_letter.bury import bury
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:  # noqa: ARG001 (Lambda's signature)
+def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Lambda's entry."""
+    return asyncio.run(respond(parts(), event, LambdaDeadline(context)))
+
+
+async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> BatchResponse:  # noqa: ARG001 (as every room's)
+    """The answer to one batch, on whatever loop this is."""
 
     async def work(record: Record) -> None:
-        await bury(parts(), record)
+        await bury(parts, record)
 
-    return asyncio.run(each(records(event), work))
+    return await each(records(event), work)

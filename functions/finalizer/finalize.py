@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from functions.core.errors import Retryable
+from functions.core.keys import result_key
 from functions.core.logs import logger
 from functions.core.model import Failure, FinalizeTask
 from functions.core.results import SEPARATOR, error_summary
@@ -36,9 +37,10 @@ async def finalize(parts: Parts, job_id: str, run: int) -> None:
         await _finish(parts, task, result, given_up)
     except Retryable as error:
         # not a try: the reconciler brings it back, and the message that brought it here may go
-        logger.error("the result waits", extra={"job_id": job_id, "run": run, "error": str(error)})
-        if not await parts.store.rest_finalize(task, seconds=parts.settings.finalize_after):
-            raise
+        if await parts.store.rest_finalize(task, seconds=parts.settings.finalize_after):
+            logger.error("the result waits", extra={"job_id": job_id, "run": run, "error": str(error)})
+        else:
+            logger.info("the result is not ours or not wanted any more", extra={"job_id": job_id, "run": run})
 
 
 def _given_up(settings: Settings, task: FinalizeTask) -> Failure | None:
@@ -61,10 +63,26 @@ async def _finish(parts: Parts, task: FinalizeTask, result: Assembled, error: Fa
         error=error,
     )
     about = {"job_id": task.job_id, "run": task.run}
-    if error:
+    if not ended:
+        logger.info("another finalizer was first, or the job is not wanted any more", extra=about)
+        await _forget(parts, task, result)
+    elif error:
         logger.error("the job ended without its result", extra={**about, "code": error.code})
     else:
-        logger.info("the job ended" if ended else "another finalizer was first", extra=about)
+        logger.info("the job ended", extra=about)
+
+
+async def _forget(parts: Parts, task: FinalizeTask, result: Assembled) -> None:
+    """Whoever deleted the job meanwhile deleted its objects before ours was there. Best effort, as there.
+
+    Where the job is still there the object may be another finalizer's: both write the same one.
+    """
+    if result.key is None or await parts.store.exists(task.job_id):
+        return
+    try:
+        await parts.documents.delete(result.key)
+    except Retryable as error:
+        logger.warning("the result of a deleted job stays behind", extra={"job_id": task.job_id, "error": str(error)})
 
 
 async def _assemble(parts: Parts, task: FinalizeTask) -> Assembled:
@@ -76,7 +94,7 @@ async def _assemble(parts: Parts, task: FinalizeTask) -> Assembled:
     async for piece in pieces:
         head += piece
         if len(head) > limit:
-            key = f"results/{task.job_id}/{task.run}"
+            key = result_key(task.job_id, task.run)
             size = await _put(parts, key, bytes(head), pieces)
             return Assembled(None, key, size)
     return Assembled(head.decode(), None, len(head))

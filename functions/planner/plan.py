@@ -33,18 +33,22 @@ async def plan(parts: Parts, job_id: str, deadline: Deadline) -> None:
     except Permanent as error:
         await _fail(parts, begun, Failure(error.code, str(error)))
     except Retryable as error:
-        if begun.age_ms > parts.settings.max_park * 1000:
+        if begun.waiting_ms > parts.settings.max_park * 1000:
             await _fail(parts, begun, Failure("storage_unavailable", str(error)))
             return
         # not a crash: the reconciler brings it back, and the message that brought it here may go
-        logger.error("the plan waits", extra={"job_id": job_id, "error": str(error)})
-        if not await parts.store.rest_plan(begun, seconds=WAIT):
-            raise
+        if await parts.store.rest_plan(begun, seconds=WAIT):
+            logger.error("the plan waits", extra={"job_id": job_id, "error": str(error)})
+        else:
+            logger.info("the plan is not ours or not wanted any more", extra={"job_id": job_id})
 
 
 async def _fail(parts: Parts, held: Plan, failure: Failure) -> None:
-    logger.error("the plan failed", extra={"job_id": held.job_id, "code": failure.code, "error": failure.message})
-    await parts.store.fail_plan(held.job_id, failure, claim_no=held.claim_no)
+    about = {"job_id": held.job_id, "code": failure.code, "error": failure.message}
+    if await parts.store.fail_plan(held.job_id, failure, claim_no=held.claim_no):
+        logger.error("the plan failed", extra=about)
+    else:
+        logger.info("the plan failed and is not ours or not wanted any more", extra=about)
 
 
 async def _go_on(parts: Parts, begun: Plan, deadline: Deadline) -> None:

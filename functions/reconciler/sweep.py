@@ -33,12 +33,21 @@ class Pass:
             ("look after plans", self._plans),
             ("look after finalizers", self._finalizers),
             ("fail crashed chunks", self._fail_crashed),
+            ("put ended jobs to rest", self._rest_ended),
             ("end leases", self._end_leases),
         ]
         if was_empty:
             steps.append(("look at an empty queue", self._refill))
         for name, step in (*steps, ("send due hints", self._due_hints)):
             await self._guarded(name, step)
+
+    async def _rest_ended(self) -> None:
+        rested, page = 0, PAGE
+        while page == PAGE and rested < self.parts.settings.resend_limit and self.deadline.remaining() > BUDGET:
+            page = await self.parts.store.rest_ended(PAGE)
+            rested += page
+        if rested:
+            logger.info("chunks of ended jobs put to rest", extra={"chunks": rested})
 
     async def _end_leases(self) -> None:
         await self._send_pages("leases ended", self.parts.store.end_leases)

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, cast
 
 from functions.core.errors import DocumentMissing, Rejected
+from functions.core.ids import new_job_id
 from functions.core.model import ChunkError, ChunkHint, JobView, NewJob, Span
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.settings import Settings
@@ -51,6 +52,7 @@ class World:
             documents=cast("Documents", FakeDocuments(self)),
             providers=cast("Providers", FakeProviders()),
             random=Random(1),
+            new_job_id=new_job_id,
         )
 
 

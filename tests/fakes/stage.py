@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import secrets
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -12,9 +13,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine, select, update
 
+from functions.api import control
 from functions.chunk_worker.worker import process
 from functions.core.chunking import split
-from functions.core.ids import new_job_id
+from functions.core.ids import RANDOM_BITS, job_id_of
 from functions.core.jobs import ACTIVE_JOB, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.messages import dump_chunk
 from functions.core.model import ChunkHint, JobView, NewJob
@@ -91,12 +93,16 @@ class Stage:
     @property
     def parts(self) -> Parts:
         """What the rooms get."""
-        return Parts(self.settings, self.store, self.queues, self.documents, self.model, Random(1))
+        return Parts(self.settings, self.store, self.queues, self.documents, self.model, Random(1), self.new_job_id)
+
+    def new_job_id(self) -> str:
+        """Ids that sort as they were made."""
+        return job_id_of(next(iter(self.numbers)), secrets.randbits(RANDOM_BITS))
 
     # -- a client
     def submit(self, text: str, *, max_chunk_chars: int = 4, max_attempts: int = 3, planned: bool = True) -> str:
         """A job as the api room makes it; its messages are sent. The job_id."""
-        job_id = new_job_id(next(iter(self.numbers)))
+        job_id = self.new_job_id()
         data = text.encode()
         self.documents.objects[f"documents/{job_id}"] = data
         spans = split(text, max_chunk_chars) if planned else None
@@ -124,6 +130,18 @@ class Stage:
         found = self.run(self.store.job(job_id, "local"))
         assert found
         return found
+
+    def cancel(self, job_id: str) -> None:
+        """As the api room does. Raises Rejected."""
+        self.run(control.cancel(self.parts, "local", job_id))
+
+    def retry(self, job_id: str) -> int:
+        """As the api room does: the run that begins. Raises Rejected."""
+        return self.run(control.retry(self.parts, "local", job_id))
+
+    def erase(self, job_id: str) -> None:
+        """As the api room does. Raises Rejected."""
+        self.run(control.erase(self.parts, "local", job_id))
 
     # -- the rooms
     def work(self, *hints: ChunkHint, receive_count: int = 1) -> list[str]:

@@ -172,7 +172,7 @@ def test_a_bucket_that_is_away_is_no_crash_of_the_planner(stage: Stage) -> None:
 def test_a_bucket_that_is_away_for_longer_than_max_park_ends_the_job(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbb", planned=False)
     stage.documents.away = True
-    stage.change_job(job_id, created_at=0)
+    stage.change_job(job_id, updated_at=0)
 
     stage.deliver()
 

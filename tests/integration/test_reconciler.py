@@ -145,7 +145,7 @@ def test_a_lost_finalize_message_is_sent_again(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("status", [JobStatus.CANCELLED, JobStatus.FAILED])
-def test_jobs_that_are_not_active_are_left_alone(stage: Stage, status: JobStatus) -> None:
+def test_jobs_that_are_not_active_are_sent_nothing_and_come_to_rest(stage: Stage, status: JobStatus) -> None:
     job_id = stage.submit("aaaabbbb")
     claim(stage, job_id)
     stage.change_job(job_id, status=status)
@@ -155,7 +155,8 @@ def test_jobs_that_are_not_active_are_left_alone(stage: Stage, status: JobStatus
     stage.reconcile()
 
     assert stage.queues.chunks == []
-    assert stage.row(job_id).status == ChunkStatus.PROCESSING
+    row = stage.row(job_id)
+    assert (row.status, row.crashes, row.lease_until, row.hint_due_at) == (ChunkStatus.PENDING, 0, None, None)
 
 
 def test_a_queue_that_is_away_does_not_stop_the_pass(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler")
-RULES = ("jobs", "model", "outcomes", "results", "messages", "ids", "chunking", "cuts", "graphemes", "ports")
+RULES = ("jobs", "model", "outcomes", "results", "messages", "ids", "keys", "chunking", "cuts", "graphemes", "ports")
 ADAPTERS = ("store", "queues", "documents", "providers")
 LAYERS = {
     **{f"functions.core.{name}": 1 for name in RULES},

@@ -6,11 +6,12 @@ from random import Random
 
 import pytest
 
-from functions.core.ids import new_job_id
+from functions.core.ids import job_id_of, new_job_id
 from functions.core.jobs import (
     ACTIVE_JOB,
     CHUNK_MOVES,
     JOB_MOVES,
+    RETRIABLE_JOB,
     ChunkStatus,
     JobStatus,
     Progress,
@@ -80,6 +81,8 @@ def test_every_outcome_is_a_legal_move_and_terminal_states_stay() -> None:
             active
         ]
     assert JOB_MOVES[JobStatus.COMPLETED] == JOB_MOVES[JobStatus.CANCELLED] == frozenset()
+    ended = JOB_MOVES.keys() - set(ACTIVE_JOB)
+    assert set(RETRIABLE_JOB) == {status for status in ended if JOB_MOVES[status]}  # a retry, and nothing else
     assert CHUNK_MOVES[ChunkStatus.COMPLETED] == frozenset()
     assert CHUNK_MOVES[ChunkStatus.FAILED] == {ChunkStatus.PENDING}  # a retry, and nothing else
 
@@ -112,7 +115,8 @@ def test_what_is_stored_is_storable_and_otherwise_untouched() -> None:
 
 
 def test_job_ids_are_sortable_by_time_and_never_alike() -> None:
-    ids = [new_job_id(moment) for moment in (0, 1, 1, 10**12, 1_795_328_220_000, 2**47)]
-    assert [job_id[:10] for job_id in ids] == sorted(job_id[:10] for job_id in ids)
+    moments = (0, 1, 1, 10**12, 1_795_328_220_000, 2**47)
+    ids = [job_id_of(moment, bits) for bits, moment in enumerate(moments)] + [new_job_id()]
+    assert [job_id[:10] for job_id in ids[:-1]] == sorted(job_id[:10] for job_id in ids[:-1])
     assert len(set(ids)) == len(ids)
     assert all(len(job_id) == 30 and job_id.isalnum() for job_id in ids)

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from functions.core.errors import DocumentMissing, DocumentUnreadable, Permanent
+from functions.core.keys import LEGACY
 
 if TYPE_CHECKING:
     from functions.core.ports import Documents
-
-PREFIX = "legacy/"
 
 
 class ReadLegacy(Protocol):
@@ -41,11 +40,11 @@ class LegacyDocuments:
 
     async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
         """The bytes `byte_start` to `byte_end` (half-open), exactly. Raises DocumentMissing, DocumentUnreadable."""
-        if not key.startswith(PREFIX):
+        if not key.startswith(LEGACY):
             return await self._others.read(key, byte_start, byte_end)
         if byte_start == byte_end:
             return b""
-        text = await self._read_legacy(int(key.removeprefix(PREFIX)))
+        text = await self._read_legacy(int(key.removeprefix(LEGACY)))
         if text is None:
             raise DocumentMissing("the replaced service's text is not there any more")
         data = text.encode("utf-8", "surrogatepass")[byte_start:byte_end]
@@ -62,6 +61,6 @@ class LegacyDocuments:
         return await self._of(key).presign(key, seconds=seconds)
 
     def _of(self, key: str) -> Documents:
-        if key.startswith(PREFIX):
+        if key.startswith(LEGACY):
             raise Permanent("the texts of the replaced service are read only")
         return self._others

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from functions.core.errors import Misconfigured, ProviderError
 from functions.core.model import ModelAnswer, ModelCall
+from functions.core.outcomes import OUTCOMES
 from functions.core.providers.rate_limit import FileBucket, ProcessBucket, RateLimit
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _word(value: str) -> str:
     return value
 
 
-def _log_path(value: str) -> Path:
+def _file_path(value: str) -> Path:
     path = Path(_word(value))
     if path.is_dir() or not path.parent.is_dir():
         raise ValueError
@@ -54,8 +55,9 @@ _PARSERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "error_rate": (_number(0, 1), "a share of calls, 0 to 1"),
     "poison": (_word, "a word; a text that contains it always fails"),
     "rate_limit": (_rate, "calls a second, more than 0"),
+    "outage": (_file_path, "a file in a directory that exists; the provider is out while the file is there"),
     "seed": (int, "a whole number"),
-    "log": (_log_path, "a file in a directory that exists"),
+    "log": (_file_path, "a file in a directory that exists"),
 }
 
 
@@ -68,6 +70,7 @@ class SimulateOptions:
     error_rate: float = 0.0  # share of calls that fail with server_error
     poison: str | None = None
     rate_limit: float | None = None
+    outage: Path | None = None  # while this file is there all calls fail, with the code in it or as unavailable
     seed: int = 0
     log: Path | None = None  # one JSON line a call
 
@@ -116,7 +119,7 @@ class SimulatedProvider:
             self._limit = RateLimit(options.rate_limit, bucket)
 
     async def analyse(self, call: ModelCall) -> ModelAnswer:
-        """The digest of the text, after the latency. Raises ProviderError: rate_limited or server_error."""
+        """The digest of the text, after the latency. Raises ProviderError: rate_limited, server_error, or an outage's."""
         start = self._clock()
         outcome = "cancelled"  # unless the call comes to an end
         try:
@@ -133,6 +136,7 @@ class SimulatedProvider:
         """Nothing is held open."""
 
     async def _answer(self, call: ModelCall) -> ModelAnswer:
+        self._refuse_in_outage()
         self._throttle()
         options = self._options
         random = _random(options.seed, call)
@@ -143,6 +147,16 @@ class SimulatedProvider:
         if fails:
             raise ProviderError("server_error", "simulated: this call failed by chance")
         return ModelAnswer(simulated_text(call.chunk_index, call.text))
+
+    def _refuse_in_outage(self) -> None:
+        """A file, so that one hand switches all processes."""
+        if self._options.outage is None:
+            return
+        try:
+            code = self._options.outage.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return
+        raise ProviderError(code if code in OUTCOMES else "unavailable", "simulated: the provider is out")
 
     def _throttle(self) -> None:
         wait = self._limit.wait(self._clock()) if self._limit else 0.0

@@ -74,6 +74,13 @@ def count(connection: Connection, job_id: str, moved: Iterable[int], *, failed: 
     return Moved(indexes, bool(row.all_done), row.run)
 
 
+def uncount(connection: Connection, job_id: str, reopened: int) -> None:
+    """A retry has moved so many failed chunk rows back to PENDING."""
+    connection.execute(
+        update(jobs).where(jobs.c.job_id == job_id).values(chunks_failed=jobs.c.chunks_failed - reopened)
+    )
+
+
 def still_to_finalize(connection: Connection, job_id: str) -> Moved:
     """Nothing moved; but whoever finds a job complete and not finalized says so, for its message may be lost."""
     row: Any = connection.execute(

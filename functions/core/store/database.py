@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from functions.core.errors import StoreUnavailable
+from functions.core.outcomes import full_jitter
 from functions.core.ports import Runner
 from functions.core.store.engines import READ_ONLY, Engines
 
@@ -34,12 +36,21 @@ class Database:
     may not have happened) is run again as a whole: every statement in this package is guarded so that this is safe.
     """
 
-    def __init__(self, engines: Engines, runner: Runner, *, reads: Runner | None = None, tries: int = 4) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        runner: Runner,
+        *,
+        reads: Runner | None = None,
+        tries: int = 4,
+        random: Random | None = None,
+    ) -> None:
         """`reads`: threads of their own, so that no read waits behind a write that waits for SQLite's lock."""
         self._engines = engines
         self._writes = runner
         self._reads = reads or runner
         self._tries = tries
+        self._random = random or Random()
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """The answer of `work`, committed. Raises StoreUnavailable."""
@@ -52,7 +63,7 @@ class Database:
     async def _run(self, runner: Runner, call: Callable[[], T]) -> T:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._tries),
-            wait=wait_random_exponential(multiplier=0.02, max=0.5),
+            wait=self._wait,
             retry=retry_if_exception(_may_pass),
             reraise=True,
         )
@@ -65,6 +76,9 @@ class Database:
                 raise
             raise StoreUnavailable(f"the database is not available ({_cause(error)})") from error
         raise AssertionError("tenacity ends with an answer or an exception")
+
+    def _wait(self, state: RetryCallState) -> float:
+        return full_jitter(state.attempt_number, base=0.02, cap=0.5, random=self._random)
 
     @staticmethod
     def _in(begin: Callable[[], object], work: Callable[[Connection], T]) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from functions.core.errors import Misconfigured
@@ -83,6 +83,7 @@ def _postgres(url: str, pool_size: int) -> Engine:
 def _sqlite(url: str, begin: str, pool_size: int, clock: Callable[[], int], *, query_only: bool = False) -> Engine:
     engine = create_engine(
         url,
+        poolclass=QueuePool,  # what a file gets anyway; a shared database in memory is one too
         pool_size=pool_size,
         max_overflow=1,
         hide_parameters=True,

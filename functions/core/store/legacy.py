@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from functions.core.store.tables import legacy_documents
 
@@ -13,3 +13,8 @@ def read_legacy(connection: Connection, document_id: int) -> str | None:
         select(legacy_documents.c.raw_text).where(legacy_documents.c.id == document_id)
     ).one_or_none()
     return None if row is None else row.raw_text or ""
+
+
+def erase_legacy(connection: Connection, document_id: int) -> None:
+    """Remove the text under the old service's id, so that no way back brings it home."""
+    connection.execute(delete(legacy_documents).where(legacy_documents.c.id == document_id))

@@ -19,7 +19,7 @@ from functions.core.store.timing import Timing
 _UNPLANNED = and_(ACTIVE, jobs.c.total_chunks.is_(None))
 _LEASE_OVER = and_(jobs.c.plan_lease_until.is_not(None), jobs.c.plan_lease_until < now())
 _CRASHED = case((_LEASE_OVER, 1), else_=0)
-_PLAN = (*jobs.c, (now() - jobs.c.created_at).label("age_ms"))
+_PLAN = (*jobs.c, (now() - jobs.c.updated_at).label("waiting_ms"))
 
 
 def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | None:
@@ -49,6 +49,7 @@ def add_chunks(connection: Connection, plan: Plan, spans: Sequence[Span], timing
             plan_char=end.char_end,
             plan_byte=end.byte_end,
             plan_crashes=0,  # it makes progress
+            updated_at=now(),
             **_lease(timing),
         )
         .returning(*_PLAN)
@@ -137,7 +138,7 @@ def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[
 
 def _lease(timing: Timing) -> dict[str, Any]:
     until = now() + timing.plan_lease_ms
-    return {"plan_lease_until": until, "plan_due_at": until, "updated_at": now()}
+    return {"plan_lease_until": until, "plan_due_at": until}
 
 
 def _held(plan: Plan) -> tuple[ColumnElement[bool], ...]:
@@ -187,5 +188,5 @@ def _plan(row: Row[Any]) -> Plan:
         next_chunk=row.plan_chunk,
         next_char=row.plan_char,
         next_byte=row.plan_byte,
-        age_ms=row.age_ms,
+        waiting_ms=row.waiting_ms,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy import Connection
+
+from functions.core.jobs import JobStatus
 from functions.core.model import (
     ChunkError,
     ChunkHint,
@@ -16,9 +19,10 @@ from functions.core.model import (
     Moved,
     NewJob,
     Plan,
+    Retried,
     Span,
 )
-from functions.core.store import claiming, ending, finalizing, legacy, planning, submitting, sweeping
+from functions.core.store import claiming, controlling, ending, finalizing, legacy, planning, submitting, sweeping
 from functions.core.store.database import Database
 from functions.core.store.timing import Timing
 
@@ -39,6 +43,25 @@ class SqlStore:
 
     async def chunk_errors(self, job_id: str, limit: int) -> list[ChunkError]:
         return await self._db.read(lambda c: submitting.read_chunk_errors(c, job_id, limit))
+
+    async def exists(self, job_id: str) -> bool:
+        return await self._db.read(lambda c: submitting.exists(c, job_id))
+
+    async def cancel(self, job_id: str, owner: str) -> JobStatus | None:
+        return await self._db.write(lambda c: controlling.cancel(c, job_id, owner))
+
+    async def retry(self, job_id: str, owner: str, *, run: int, limit: int = 1_000) -> Retried | None:
+        return await self._db.write(lambda c: controlling.retry(c, job_id, owner, run, limit, self._timing))
+
+    async def delete(self, job_id: str, owner: str) -> list[str] | None:
+        left: list[str] | None = None
+
+        def erase(connection: Connection) -> list[str] | None:
+            nonlocal left  # run again after a commit whose answer was lost, there is nothing to be found
+            left = controlling.erase(connection, job_id, owner) or left
+            return left
+
+        return await self._db.write(erase)
 
     async def begin_plan(self, job_id: str) -> Plan | None:
         return await self._db.write(lambda c: planning.begin_plan(c, job_id, self._timing))
@@ -144,6 +167,9 @@ class SqlStore:
 
     async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:
         return await self._db.write(lambda c: finalizing.due_finalizers(c, limit, self._timing))
+
+    async def rest_ended(self, limit: int) -> int:
+        return await self._db.write(lambda c: sweeping.rest_ended(c, limit))
 
     async def recover(self) -> int:
         return await self._db.write(sweeping.recover)

@@ -94,6 +94,11 @@ def read_job(connection: Connection, job_id: str, owner: str) -> JobView | None:
     )
 
 
+def exists(connection: Connection, job_id: str) -> bool:
+    """Whether there is such a job, whoever owns it."""
+    return connection.scalar(select(jobs.c.job_id).where(jobs.c.job_id == job_id)) is not None
+
+
 def read_chunk_errors(connection: Connection, job_id: str, limit: int) -> list[ChunkError]:
     """The first failed chunks in index order."""
     rows = connection.execute(

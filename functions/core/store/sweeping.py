@@ -16,13 +16,13 @@ from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
 _PENDING = chunks.c.status == ChunkStatus.PENDING
+_PROCESSING = chunks.c.status == ChunkStatus.PROCESSING
 
 
 def end_leases(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
     """Leases that ran out: back to PENDING with a crash counted, hinted as sent now."""
     at = _read_clock(connection)
-    processing = chunks.c.status == ChunkStatus.PROCESSING
-    over = and_(processing, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)
+    over = and_(_PROCESSING, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)
     back = {
         "status": ChunkStatus.PENDING,
         "crashes": chunks.c.crashes + 1,
@@ -64,11 +64,37 @@ def make_pending_due(connection: Connection) -> int:
     return result.rowcount
 
 
+def rest_ended(connection: Connection, limit: int) -> int:
+    """Chunks of jobs that are not active any more, when they fall due or their lease ends: PENDING, and never due.
+
+    Else every pass would find them before those that are wanted. The job rows are held meanwhile, so that no retry
+    begins in between: a retry after it finds chunks at rest and hints them.
+    """
+    at = _read_clock(connection)
+    still = (_PENDING, chunks.c.hint_due_at), (_PROCESSING, chunks.c.lease_until)
+    found: set[str] = set()
+    for open_chunk, due in still:
+        first = select(chunks.c.job_id).where(open_chunk, due <= at, ~OF_ACTIVE_JOB).order_by(due).limit(limit)
+        found.update(connection.scalars(first))
+    held = connection.scalars(
+        select(jobs.c.job_id)
+        .where(jobs.c.job_id.in_(sorted(found)), ~ACTIVE)
+        .order_by(jobs.c.job_id)
+        .with_for_update(skip_locked=True)
+    ).all()
+    rest = {"status": ChunkStatus.PENDING, "lease_until": None, "not_before": None, "hint_due_at": None}
+    rested = 0
+    for open_chunk, due in still if held else ():
+        over = and_(open_chunk, due <= at, chunks.c.job_id.in_(held))
+        rested += len(_sweep(connection, over, due, limit - rested, rest, of=~OF_ACTIVE_JOB))
+    return rested
+
+
 def recover(connection: Connection) -> int:
     """Every worker is known to be dead: release leases uncounted, and let everything fall due."""
     released = connection.execute(
         update(chunks)
-        .where(chunks.c.status == ChunkStatus.PROCESSING)
+        .where(_PROCESSING)
         .values(status=ChunkStatus.PENDING, lease_until=None, hint_due_at=now(), hints_sent=0)
     )
     connection.execute(update(chunks).where(_PENDING, OF_ACTIVE_JOB).values(hint_due_at=now(), hints_sent=0))
@@ -79,14 +105,20 @@ def recover(connection: Connection) -> int:
 
 
 def _sweep(
-    connection: Connection, guard: ColumnElement[bool], order: ColumnElement[Any], limit: int, values: dict[str, Any]
+    connection: Connection,
+    guard: ColumnElement[bool],
+    order: ColumnElement[Any],
+    limit: int,
+    values: dict[str, Any],
+    *,
+    of: ColumnElement[bool] = OF_ACTIVE_JOB,
 ) -> list[ChunkHint]:
-    """Change at most `limit` guarded rows of active jobs, and return the hints to send for them."""
+    """Change at most `limit` guarded rows, `of` active jobs or such, and return the hints to send for them."""
     # Skipping what is locked keeps one open transaction from stopping the pass. It is no guard: SQLite has no such
     # locks and leaves it out, and on both the guard in the outer WHERE decides.
     picked = (
         select(chunks.c.job_id, chunks.c.chunk_index)
-        .where(guard, OF_ACTIVE_JOB)
+        .where(guard, of)
         .order_by(order)
         .limit(limit)
         .with_for_update(skip_locked=True, of=chunks)

@@ -1,0 +1,89 @@
+"""What a caller may do with a job that is there: stop it, have its failed chunks tried again, erase it."""
+
+from __future__ import annotations
+
+from functions.api.jobs import job_of, may_be_id, no_job
+from functions.core.errors import QueueUnavailable, Rejected, Retryable
+from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, JobStatus
+from functions.core.logs import logger
+from functions.core.model import JobView, Retried
+from functions.core.wiring import Parts
+
+MOST_SENT = 1_000  # messages sent inside a request; the reconciler sends what is left
+
+
+async def cancel(parts: Parts, owner: str, job_id: str) -> None:
+    """Stop a job; stopping it again is fine. What its workers have under way is still stored and counted.
+
+    Raises Rejected: 404 when there is no such job, 409 when it has ended already. Raises Retryable.
+    """
+    status = await _cancelled(parts, owner, job_id)
+    while status in ACTIVE_JOB:  # a retry began it anew at this very moment
+        status = await _cancelled(parts, owner, job_id)
+    if status is None:
+        raise no_job()
+    if status is not JobStatus.CANCELLED:
+        raise Rejected(409, "job-has-ended", f"The job is {status}: there is nothing left to stop.")
+    logger.info("job cancelled", extra={"job_id": job_id})
+
+
+async def retry(parts: Parts, owner: str, job_id: str) -> int:
+    """Run a job's failed chunks again: commit, then send. The run that this began.
+
+    Raises Rejected: 404 when there is no such job, 409 when it runs or has nothing that failed. Raises Retryable when
+    the database is away; a queue that is away delays the run and no more.
+    """
+    job = await job_of(parts.store, owner, job_id)
+    if job.status not in RETRIABLE_JOB:
+        raise _not_retriable(job)
+    retried = await parts.store.retry(job_id, owner, run=job.run, limit=MOST_SENT)
+    if retried is None:  # deleted, or begun and ended by somebody else since we looked
+        raise _not_retriable(await job_of(parts.store, owner, job_id))
+    logger.info("job retried", extra={"job_id": job_id, "run": retried.run, "sent": len(retried.hints)})
+    await _announce(parts, job_id, retried)
+    return retried.run
+
+
+async def erase(parts: Parts, owner: str, job_id: str) -> None:
+    """Delete a job in any state: its rows, then its objects. Workers that still have it meet silence.
+
+    Raises Rejected (404) when there is no such job. Raises Retryable when the database is away.
+    """
+    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None
+    if keys is None:
+        raise no_job()
+    logger.info("job deleted", extra={"job_id": job_id})
+    for key in keys:
+        await _delete_object(parts, job_id, key)
+
+
+async def _cancelled(parts: Parts, owner: str, job_id: str) -> JobStatus | None:
+    return await parts.store.cancel(job_id, owner) if may_be_id(job_id) else None
+
+
+def _not_retriable(job: JobView) -> Rejected:
+    if job.status in ACTIVE_JOB:
+        detail = f"The job is {job.status}; it can be retried when it has ended and a chunk of it has failed."
+        return Rejected(409, "job-still-running", detail, headers={"retry-after": "1"})
+    detail = f"The job is {job.status} (run {job.run}); one that ended FAILED or PARTIAL_SUCCESS can be retried."
+    return Rejected(409, "nothing-to-retry", detail)
+
+
+async def _announce(parts: Parts, job_id: str, retried: Retried) -> None:
+    try:
+        if retried.plan:
+            await parts.queues.send_plan(job_id)
+        if retried.hints:
+            await parts.queues.send_chunks(retried.hints)
+    except QueueUnavailable as error:  # their due times are committed
+        logger.warning(
+            "job retried, its messages not sent: the reconciler will", extra={"job_id": job_id, "reason": str(error)}
+        )
+
+
+async def _delete_object(parts: Parts, job_id: str, key: str) -> None:
+    """Best effort: what stays behind is found by the bucket's lifecycle rule."""
+    try:
+        await parts.documents.delete(key)
+    except Retryable as error:
+        logger.warning("an object of a deleted job stays behind", extra={"job_id": job_id, "reason": str(error)})

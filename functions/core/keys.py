@@ -1,0 +1,15 @@
+"""Where things lie in the bucket. Pure."""
+
+from __future__ import annotations
+
+LEGACY = "legacy/"  # and an id: no object, but a text of the service that Piecewise replaced, in its own table
+
+
+def document_key(job_id: str) -> str:
+    """The document of a job."""
+    return f"documents/{job_id}"
+
+
+def result_key(job_id: str, run: int) -> str:
+    """The result of a job's run, where it is too large for the database."""
+    return f"results/{job_id}/{run}"
