@@ -72,7 +72,7 @@ def _not_retriable(job: JobView) -> Rejected:
 async def _announce(parts: Parts, job_id: str, retried: Retried) -> None:
     try:
         if retried.plan:
-            await parts.queues.send_plan(job_id)
+            await parts.queues.send_plan(retried.plan)
         if retried.hints:
             await parts.queues.send_chunks(retried.hints)
     except QueueUnavailable as error:  # their due times are committed

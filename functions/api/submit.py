@@ -10,7 +10,7 @@ from functions.core.chunking import fewest_chunks, most_chunks, smallest_fitting
 from functions.core.errors import QueueUnavailable, Rejected, Retryable, StoreUnavailable
 from functions.core.keys import document_key
 from functions.core.logs import logger
-from functions.core.model import ChunkHint, NewJob, Span
+from functions.core.model import ChunkHint, NewJob, PlanHint, Span
 from functions.core.ports import Documents, Queues
 from functions.core.settings import Settings
 from functions.core.wiring import Parts
@@ -107,7 +107,7 @@ async def _forget(documents: Documents, job: NewJob) -> None:
 async def _announce(queues: Queues, job_id: str, spans: Sequence[Span] | None) -> None:
     try:
         if spans is None:
-            await queues.send_plan(job_id)
+            await queues.send_plan(PlanHint(job_id, claim_no=0))
         else:
             await queues.send_chunks([ChunkHint(job_id, span.chunk_index, claim_no=0) for span in spans])
     except QueueUnavailable as error:

@@ -73,11 +73,25 @@ class Batch:
         if not batch.claims:
             return []
         texts = await read_texts(self.parts.documents, batch.claims)
-        wanted = await self.parts.store.wanted(trusted) if trusted else frozenset()
-        trusted = [claim for claim in trusted if (claim.job_id, claim.chunk_index) in wanted]
+        trusted = await self._wanted(trusted)
         ended = await asyncio.gather(*(self._end(claim, texts[claim]) for claim in trusted))
         broken = [claim for claim, fine in zip(trusted, ended, strict=True) if not fine]
         return broken + [suspect for suspect in suspects if not await self._end_alone(suspect, texts[suspect])]
+
+    async def _wanted(self, claims: Sequence[Claim]) -> list[Claim]:
+        """Those for which a call makes sense; of the others nothing is held that a retry would have to wait for."""
+        wanted = await self.parts.store.wanted(claims) if claims else frozenset()
+        lost = [claim for claim in claims if (claim.job_id, claim.chunk_index) not in wanted]
+        for claim in lost:
+            self.leases.drop(claim)
+            logger.info("the chunk is not ours or not wanted any more", extra=where(claim))
+        if lost:
+            await self._give_up(lost)
+        return [claim for claim in claims if claim not in lost]
+
+    async def _give_up(self, claims: Sequence[Claim]) -> int:
+        """Back to PENDING, uncounted; a hint falls due where nobody comes first."""
+        return await self.parts.store.set_aside(claims, seconds=self.parts.settings.lease)
 
     async def _sort_out(self, claims: Sequence[Claim]) -> tuple[list[Claim], list[Claim]]:
         """(what may be worked on at the same time, what has brought a worker down before).
@@ -88,7 +102,7 @@ class Batch:
         suspects = sorted((claim for claim in claims if claim.crashes), key=lambda claim: claim.crashes)
         if len(claims) == 1 or not suspects:
             return list(claims), []
-        await self.parts.store.set_aside(suspects, seconds=self.parts.settings.lease)
+        await self._give_up(suspects)
         return [claim for claim in claims if not claim.crashes], suspects
 
     async def _end_alone(self, suspect: Claim, text: Text) -> bool:
@@ -155,6 +169,7 @@ class Batch:
                 await self._put_off(claim, failure, seconds, throttled=throttled)
             case Lost():
                 logger.info("the chunk is not ours or not wanted any more", extra=where(claim))
+                await self._give_up([claim])
 
     async def _put_off(self, claim: Claim, failure: Failure, seconds: float, *, throttled: bool) -> None:
         """Commit the row, send the new message; the old one is acknowledged with the batch."""

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 from functions.core.errors import MalformedMessage
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, PlanHint
 
 _KEYS: dict[str, dict[str, type]] = {
     "chunk": {"job_id": str, "chunk_index": int, "claim_no": int},
-    "plan": {"job_id": str},
+    "plan": {"job_id": str, "claim_no": int},
     "finalize": {"job_id": str, "run": int},
 }
 _LARGEST = 2**31 - 1
@@ -21,9 +21,9 @@ def dump_chunk(hint: ChunkHint) -> str:
     return json.dumps({"job_id": hint.job_id, "chunk_index": hint.chunk_index, "claim_no": hint.claim_no})
 
 
-def dump_plan(job_id: str) -> str:
+def dump_plan(hint: PlanHint) -> str:
     """The body of a plan message."""
-    return json.dumps({"job_id": job_id})
+    return json.dumps({"job_id": hint.job_id, "claim_no": hint.claim_no})
 
 
 def dump_finalize(job_id: str, run: int) -> str:
@@ -36,9 +36,9 @@ def parse_chunk(body: str) -> ChunkHint:
     return ChunkHint(**_parse(body, "chunk"))
 
 
-def parse_plan(body: str) -> str:
-    """The job_id in a plan message. Raises MalformedMessage."""
-    return str(_parse(body, "plan")["job_id"])
+def parse_plan(body: str) -> PlanHint:
+    """The pointer in a plan message. Raises MalformedMessage."""
+    return PlanHint(**_parse(body, "plan"))
 
 
 def parse_finalize(body: str) -> tuple[str, int]:

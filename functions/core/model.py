@@ -56,6 +56,14 @@ class ChunkHint:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanHint:
+    """A plan message: a pointer, with the job's `plan_claim_no` when it was sent."""
+
+    job_id: str
+    claim_no: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A chunk that this worker holds: `claim_no` is its fencing token."""
 
@@ -134,7 +142,7 @@ class Retried:
 
     run: int
     hints: list[ChunkHint]
-    plan: bool
+    plan: PlanHint | None
 
 
 @dataclass(frozen=True, slots=True)

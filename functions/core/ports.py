@@ -24,6 +24,7 @@ from functions.core.model import (
     Moved,
     NewJob,
     Plan,
+    PlanHint,
     Retried,
     Span,
 )
@@ -96,7 +97,7 @@ class Queues(Protocol):
         """One message a chunk, in batches; `delay` in whole seconds, at most 900."""
         ...
 
-    async def send_plan(self, job_id: str) -> None: ...
+    async def send_plan(self, hint: PlanHint) -> None: ...
 
     async def send_finalize(self, job_id: str, run: int) -> None: ...
 
@@ -162,8 +163,12 @@ class Store(Protocol):
         """Give the plan up: no crash, and due in so many seconds."""
         ...
 
-    async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
-        """End an active, unplanned job as FAILED: while that plan is held, or (None) while nobody plans."""
+    async def fail_plan(self, plan: Plan, failure: Failure) -> bool:
+        """End an active, unplanned job as FAILED, while that plan is held."""
+        ...
+
+    async def fail_dead_plan(self, hint: PlanHint, failure: Failure) -> bool:
+        """The same for a plan that no planner could make; only where no lease lives and no newer message exists."""
         ...
 
     # -- chunk worker
@@ -272,8 +277,8 @@ class Store(Protocol):
         """Everything PENDING in active jobs is due now, but for what waits for its `not_before`; how many."""
         ...
 
-    async def due_plans(self, limit: int) -> tuple[list[str], list[str]]:
-        """(jobs whose plan nobody works on, stamped ahead; jobs whose planners crashed too often)."""
+    async def due_plans(self, limit: int) -> tuple[list[PlanHint], list[PlanHint]]:
+        """(plans nobody works on, stamped ahead; plans whose planners crashed too often)."""
         ...
 
     async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:

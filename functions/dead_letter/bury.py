@@ -7,7 +7,7 @@ import hashlib
 from functions.core.errors import MalformedMessage
 from functions.core.logs import logger
 from functions.core.messages import parse_chunk, parse_finalize, parse_plan
-from functions.core.model import ChunkHint, Failure
+from functions.core.model import ChunkHint, Failure, PlanHint
 from functions.core.sqs_event import Record
 from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
@@ -22,9 +22,9 @@ async def bury(parts: Parts, record: Record) -> None:
     match pointer:
         case ChunkHint():
             await _bury_chunk(parts, pointer)
-        case str():
-            ended = await parts.store.fail_plan(pointer, PLAN, claim_no=None)
-            logger.error("a plan message died", extra={"job_id": pointer, "failed": ended})
+        case PlanHint():
+            ended = await parts.store.fail_dead_plan(pointer, PLAN)
+            logger.error("a plan message died", extra={"job_id": pointer.job_id, "failed": ended})
         case (job_id, run):  # its `finalize_due_at` brings it back, and `finalize_tries` bounds that
             logger.error("a finalize message died", extra={"job_id": job_id, "run": run})
         case None:
@@ -44,7 +44,7 @@ async def _bury_chunk(parts: Parts, hint: ChunkHint) -> None:
     await wake_finalizer(parts.queues, hint.job_id, moved)
 
 
-def _pointer(body: str) -> ChunkHint | str | tuple[str, int] | None:
+def _pointer(body: str) -> ChunkHint | PlanHint | tuple[str, int] | None:
     for parse in (parse_chunk, parse_plan, parse_finalize):
         try:
             return parse(body)

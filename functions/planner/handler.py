@@ -23,6 +23,6 @@ async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> Ba
     """The answer to one batch, on whatever loop this is."""
 
     async def work(record: Record) -> None:
-        await plan(parts, parse_plan(record.body), deadline)
+        await plan(parts, parse_plan(record.body).job_id, deadline)
 
     return await each(records(event), work)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from functions.core.chunking import Chunker
 from functions.core.errors import DocumentUnreadable, Permanent, QueueUnavailable, Retryable
 from functions.core.logs import logger
-from functions.core.model import ChunkHint, Failure, Plan, Span
+from functions.core.model import ChunkHint, Failure, Plan, PlanHint, Span
 from functions.core.ports import Deadline, Documents
 from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
@@ -45,7 +45,7 @@ async def plan(parts: Parts, job_id: str, deadline: Deadline) -> None:
 
 async def _fail(parts: Parts, held: Plan, failure: Failure) -> None:
     about = {"job_id": held.job_id, "code": failure.code, "error": failure.message}
-    if await parts.store.fail_plan(held.job_id, failure, claim_no=held.claim_no):
+    if await parts.store.fail_plan(held, failure):
         logger.error("the plan failed", extra=about)
     else:
         logger.info("the plan failed and is not ours or not wanted any more", extra=about)
@@ -99,7 +99,7 @@ async def _rest(parts: Parts, held: Plan) -> None:
     if await parts.store.rest_plan(held, seconds=parts.settings.plan_lease):
         logger.info("the plan goes on in another invocation", extra={"job_id": held.job_id, "chunks": held.next_chunk})
         try:
-            await parts.queues.send_plan(held.job_id)
+            await parts.queues.send_plan(PlanHint(held.job_id, held.claim_no))
         except QueueUnavailable as error:  # `plan_due_at` is committed
             logger.warning("the plan message was not sent", extra={"job_id": held.job_id, "error": str(error)})
 

@@ -89,12 +89,12 @@ class Pass:
 
     async def _plans(self) -> None:
         due, lost = await self.parts.store.due_plans(JOBS)
-        for job_id in lost:
-            if await self.parts.store.fail_plan(job_id, PLAN_CRASHED, claim_no=None):
-                logger.error("the plan failed", extra={"job_id": job_id, "code": PLAN_CRASHED.code})
-        for job_id in due:
-            logger.warning("a plan is sent again", extra={"job_id": job_id})
-            await self.parts.queues.send_plan(job_id)
+        for hint in lost:
+            if await self.parts.store.fail_dead_plan(hint, PLAN_CRASHED):
+                logger.error("the plan failed", extra={"job_id": hint.job_id, "code": PLAN_CRASHED.code})
+        for hint in due:
+            logger.warning("a plan is sent again", extra={"job_id": hint.job_id})
+            await self.parts.queues.send_plan(hint)
 
     async def _finalizers(self) -> None:
         for job_id, run in await self.parts.store.due_finalizers(JOBS):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.core.messages import dump_chunk, dump_finalize, dump_plan
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, PlanHint
 from local.stack import Stack
 from tests.fixtures.running import Running, is_empty, queues_of, send, until
 
@@ -73,7 +73,7 @@ def test_old_messages_of_an_ended_job_change_nothing(seen: Running, sqs: SQSClie
     job, rows = seen.check(job_id, text), [tuple(row) for row in seen.chunks(job_id)]
     hints = [ChunkHint(job_id, index, claim_no) for index in range(40) for claim_no in (0, 1)]
     send(sqs, "piecewise-chunk", [dump_chunk(hint) for hint in hints])
-    send(sqs, "piecewise-plan", [dump_plan(job_id)] * 3)
+    send(sqs, "piecewise-plan", [dump_plan(PlanHint(job_id, 0))] * 3)
     send(sqs, "piecewise-finalize", [dump_finalize(job_id, run) for run in (0, 1, 2)])
     until(lambda: all(is_empty(sqs, queue) for queue in QUEUES))
     assert seen.look(job_id) == job

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from functions.core.errors import DocumentMissing, Rejected
 from functions.core.ids import new_job_id
-from functions.core.model import ChunkError, ChunkHint, JobView, NewJob, Span
+from functions.core.model import ChunkError, ChunkHint, JobView, NewJob, PlanHint, Span
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.settings import Settings
 from functions.core.wiring import Parts
@@ -90,10 +90,10 @@ class FakeQueues:
         self.world.note("send chunks")
         self.world.hints += hints
 
-    async def send_plan(self, job_id: str) -> None:
+    async def send_plan(self, hint: PlanHint) -> None:
         """Keep the job's id."""
         self.world.note("send plan")
-        self.world.plans.append(job_id)
+        self.world.plans.append(hint.job_id)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from functions.core.errors import QueueUnavailable
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, PlanHint
 
 
 def nothing(_effect: str) -> None:
@@ -29,10 +29,10 @@ class MemoryQueues:
         self._effect("send chunks")
         self.chunks += [(hint, delay) for hint in hints]
 
-    async def send_plan(self, job_id: str) -> None:
+    async def send_plan(self, hint: PlanHint) -> None:
         """Keep it."""
         self._effect("send plan")
-        self.plans.append(job_id)
+        self.plans.append(hint.job_id)
 
     async def send_finalize(self, job_id: str, run: int) -> None:
         """Keep it."""

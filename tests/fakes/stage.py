@@ -19,7 +19,7 @@ from functions.core.chunking import split
 from functions.core.ids import RANDOM_BITS, job_id_of
 from functions.core.jobs import ACTIVE_JOB, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, JobView, NewJob
+from functions.core.model import ChunkHint, JobView, NewJob, PlanHint
 from functions.core.ports import Runner
 from functions.core.settings import Settings
 from functions.core.sqs_event import Record
@@ -122,7 +122,7 @@ class Stage:
         if spans:
             self.run(self.queues.send_chunks([ChunkHint(job_id, span.chunk_index, 0) for span in spans]))
         else:
-            self.run(self.queues.send_plan(job_id))
+            self.run(self.queues.send_plan(PlanHint(job_id, 0)))
         return job_id
 
     def job(self, job_id: str) -> JobView:

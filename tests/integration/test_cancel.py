@@ -136,6 +136,25 @@ def test_a_worker_whose_job_goes_between_claim_and_call_makes_no_call(stage: Sta
     assert stage.model.calls == []
 
 
+@pytest.mark.parametrize("calls", [0, 1])
+def test_a_worker_holds_nothing_of_a_job_that_was_cancelled(stage: Stage, calls: int) -> None:
+    job_id = stage.submit("aaaa")
+    stage.model.lines[0] = [ProviderError("server_error", "500")]
+
+    async def cancelled(_call: ModelCall) -> None:
+        await stage.store.cancel(job_id, "local")
+
+    if calls:
+        stage.model.during = cancelled
+    else:
+        meanwhile(stage, wanted=lambda: stage.store.cancel(job_id, "local"))
+    assert stage.work(ChunkHint(job_id, 0, 0)) == []
+
+    assert len(stage.model.calls) == calls
+    row = stage.row(job_id)
+    assert (row.status, row.lease_until, row.crashes) == (ChunkStatus.PENDING, None, 0)
+
+
 @pytest.mark.parametrize("verb", ["cancel", "delete"])
 def test_a_worker_whose_job_goes_between_two_calls_makes_no_second_one(stage: Stage, verb: str) -> None:
     job_id = stage.submit("aaaa")
@@ -167,7 +186,7 @@ def test_a_planner_of_a_cancelled_job_stops_at_its_next_step(stage: Stage) -> No
 
     assert stage.run(stage.store.close_plan(held)) is None
     assert not stage.run(stage.store.rest_plan(held, seconds=1))
-    assert not stage.run(stage.store.fail_plan(job_id, WHY, claim_no=held.claim_no))
+    assert not stage.run(stage.store.fail_plan(held, WHY))
     assert stage.run(stage.store.begin_plan(job_id)) is None
     assert stage.job_row(job_id).plan_due_at is None
 

@@ -6,7 +6,7 @@ import pytest
 
 from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.messages import dump_chunk, dump_finalize, dump_plan
-from functions.core.model import ChunkHint, ChunkResult
+from functions.core.model import ChunkHint, ChunkResult, PlanHint
 from functions.core.sqs_event import Record
 from functions.dead_letter.bury import bury
 from tests.fakes.stage import Stage
@@ -96,7 +96,7 @@ def test_redriving_a_dead_letter_queue_by_hand_revives_nothing(stage: Stage) -> 
 def test_a_dead_plan_message_ends_the_job(stage: Stage) -> None:
     job_id = stage.submit("aaaa", planned=False)
 
-    dead(stage, dump_plan(job_id))
+    dead(stage, dump_plan(PlanHint(job_id, 0)))
 
     job = stage.job(job_id)
     assert job.error
@@ -107,9 +107,22 @@ def test_a_dead_plan_message_leaves_a_planner_at_work_alone(stage: Stage) -> Non
     job_id = stage.submit("aaaa", planned=False)
     assert stage.run(stage.store.begin_plan(job_id))
 
-    dead(stage, dump_plan(job_id))
+    dead(stage, dump_plan(PlanHint(job_id, 0)))
 
     assert stage.job(job_id).status is JobStatus.PENDING
+
+
+def test_a_dead_plan_message_of_a_planner_that_has_gone_on_leaves_the_job_alone(stage: Stage) -> None:
+    job_id = stage.submit("aaaa", planned=False)
+    plan = stage.run(stage.store.begin_plan(job_id))
+    assert plan
+    assert stage.run(stage.store.rest_plan(plan, seconds=30))
+
+    dead(stage, dump_plan(PlanHint(job_id, 0)))
+    assert stage.job(job_id).status is JobStatus.PENDING
+
+    dead(stage, dump_plan(PlanHint(job_id, plan.claim_no)))
+    assert stage.job(job_id).status is JobStatus.FAILED
 
 
 def test_a_dead_finalize_message_leaves_the_job_to_the_reconciler(stage: Stage) -> None:

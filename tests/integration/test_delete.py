@@ -12,7 +12,7 @@ from functions.core.chunking import split
 from functions.core.errors import DocumentsUnavailable, ProviderError, Rejected
 from functions.core.jobs import JobStatus
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, ModelCall, Moved
+from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, ModelCall, Moved, PlanHint
 from functions.core.sqs_event import Record
 from functions.core.store.tables import chunks, jobs, legacy_documents
 from functions.dead_letter.bury import bury
@@ -148,8 +148,8 @@ def test_every_transition_of_a_deleted_job_is_silence(stage: Stage) -> None:
     assert run(store.begin_plan(unplanned)) is run(store.add_chunks(plan, split("aaaabbbb", 4))) is None
     assert run(store.close_plan(plan)) is None
     assert not run(store.rest_plan(plan, seconds=1))
-    assert not run(store.fail_plan(unplanned, WHY, claim_no=plan.claim_no))
-    assert not run(store.fail_plan(unplanned, WHY, claim_no=None))
+    assert not run(store.fail_plan(plan, WHY))
+    assert not run(store.fail_dead_plan(PlanHint(unplanned, plan.claim_no), WHY))
     assert run(store.begin_finalize(done, 1)) is None
     assert not run(store.hold_finalize(task))
     assert not run(store.rest_finalize(task, seconds=1))

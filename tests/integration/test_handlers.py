@@ -7,7 +7,7 @@ from typing import Any
 from functions.chunk_worker import handler as chunk_worker
 from functions.core.jobs import JobStatus
 from functions.core.messages import dump_chunk, dump_finalize, dump_plan
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, PlanHint
 from functions.dead_letter import handler as dead_letter
 from functions.finalizer import handler as finalizer
 from functions.planner import handler as planner
@@ -37,7 +37,7 @@ def test_a_document_goes_through_every_room_by_its_events(stage: Stage) -> None:
 
     async def through() -> None:
         parts, deadline = stage.parts, stage.deadline
-        assert await planner.respond(parts, batch(dump_plan(job_id)), deadline) == FINE
+        assert await planner.respond(parts, batch(dump_plan(PlanHint(job_id, 0))), deadline) == FINE
         answer = await chunk_worker.respond(parts, batch(dump_chunk(ChunkHint(job_id, 0, 0)), "no JSON"), deadline)
         assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
         assert await dead_letter.respond(parts, batch(dump_chunk(ChunkHint(job_id, 1, 0))), deadline) == FINE

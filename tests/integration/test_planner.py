@@ -75,7 +75,7 @@ def test_a_planner_that_lost_its_lease_stops_at_its_next_block(stage: Stage) -> 
     first, second = split("aaaabbbb", 4)
     assert stage.run(stage.store.add_chunks(zombie, [first, second])) is None
     assert stage.run(stage.store.close_plan(zombie)) is None
-    assert not stage.run(stage.store.fail_plan(job_id, Failure("x", "x"), claim_no=zombie.claim_no))
+    assert not stage.run(stage.store.fail_plan(zombie, Failure("x", "x")))
     stage.check(job_id)
 
 

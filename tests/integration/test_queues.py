@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from functions.core.errors import QueueUnavailable
 from functions.core.messages import parse_chunk, parse_finalize, parse_plan
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, PlanHint
 from functions.core.queues.sqs import BATCH, SENDERS, SENDS, SqsQueues, make_sqs
 from functions.core.threads import inline, on_threads
 
@@ -66,9 +66,9 @@ def test_a_delayed_hint_is_not_visible_and_the_queue_not_empty(
 def test_plan_and_finalize_go_to_their_own_queues(
     queues: SqsQueues, sqs: SQSClient, queue_names: dict[str, str]
 ) -> None:
-    asyncio.run(queues.send_plan("job1"))
+    asyncio.run(queues.send_plan(PlanHint("job1", 3)))
     asyncio.run(queues.send_finalize("job2", 3))
-    assert [parse_plan(body) for body in bodies(sqs, queue_names["plan_queue"])] == ["job1"]
+    assert [parse_plan(body) for body in bodies(sqs, queue_names["plan_queue"])] == [PlanHint("job1", 3)]
     assert [parse_finalize(body) for body in bodies(sqs, queue_names["finalize_queue"])] == [("job2", 3)]
     assert asyncio.run(queues.chunk_queue_is_empty())
 
@@ -126,7 +126,7 @@ def test_several_event_loops_share_the_queues_and_the_threads(
     "call",
     [
         lambda queues: queues.send_chunks(hints(25)),
-        lambda queues: queues.send_plan("job"),
+        lambda queues: queues.send_plan(PlanHint("job", 0)),
         lambda queues: queues.send_finalize("job", 1),
         lambda queues: queues.chunk_queue_is_empty(),
     ],
@@ -143,7 +143,7 @@ def test_a_closed_port_is_unavailable(aws_session: boto3.Session, unused_port: i
     client = make_sqs(aws_session, endpoint_url=f"http://127.0.0.1:{unused_port}")
     client.meta.events.register("needs-retry.sqs.*", lambda **_: None)
     with pytest.raises(QueueUnavailable, match="EndpointConnectionError"):
-        asyncio.run(SqsQueues(client, inline, **NAMES).send_plan("job"))
+        asyncio.run(SqsQueues(client, inline, **NAMES).send_plan(PlanHint("job", 0)))
 
 
 class PartialSqs:

@@ -11,8 +11,8 @@ import pytest
 from functions.core.chunking import split
 from functions.core.errors import ProviderError, Rejected
 from functions.core.jobs import ChunkStatus, JobStatus
-from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Plan, Retried
+from functions.core.messages import dump_chunk, dump_plan
+from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Plan, PlanHint, Retried
 from functions.core.sqs_event import Record
 from functions.core.store import controlling
 from functions.core.wiring import make_timing
@@ -48,7 +48,7 @@ def plan_failed(stage: Stage) -> tuple[str, Plan]:
     assert held
     held = stage.run(stage.store.add_chunks(held, split("aaaabbbbcccc", 4)[:2]))
     assert held
-    assert stage.run(stage.store.fail_plan(job_id, WHY, claim_no=held.claim_no))
+    assert stage.run(stage.store.fail_plan(held, WHY))
     stage.queues.lose_everything()
     return job_id, held
 
@@ -157,7 +157,7 @@ def test_twenty_clients_at_once_start_one_run(stage: Stage) -> None:
         answers = list(threads.map(lambda _: stage.run(stage.store.retry(job_id, "local", run=1)), range(20)))
 
     hints = [ChunkHint(job_id, 0, 2), ChunkHint(job_id, 2, 2)]
-    assert answers == [Retried(2, hints, plan=False)] * 20
+    assert answers == [Retried(2, hints, plan=None)] * 20
     stage.check(job_id)
 
 
@@ -166,7 +166,7 @@ def test_a_retry_whose_answer_was_lost_is_run_again_and_answers_alike(stage: Sta
 
     retried = stage.run(unanswered(stage).retry(job_id, "local", run=1))
 
-    assert retried == Retried(2, [ChunkHint(job_id, 1, 2)], plan=False)
+    assert retried == Retried(2, [ChunkHint(job_id, 1, 2)], plan=None)
     assert stage.job_row(job_id).run == 2
     stage.check(job_id)
 
@@ -177,7 +177,7 @@ def test_who_asks_with_a_run_that_has_been_retried_and_has_ended_starts_nothing(
     stage.model.lines = {0: [NO]}
     stage.settle(job_id)
 
-    assert stage.run(stage.store.retry(job_id, "local", run=1)) == Retried(2, [], plan=False)
+    assert stage.run(stage.store.retry(job_id, "local", run=1)) == Retried(2, [], plan=None)
     assert stage.run(stage.store.retry(job_id, "local", run=7)) is None
     job = stage.job(job_id)
     assert (job.status, job.run) == (JobStatus.FAILED, 2)
@@ -337,6 +337,18 @@ def test_each_run_puts_a_large_result_under_its_own_key(stage: Stage) -> None:
 # -- a plan that failed
 
 
+def test_a_dead_plan_message_of_the_earlier_run_leaves_the_retried_plan_alone(stage: Stage) -> None:
+    job_id, _ = plan_failed(stage)
+    retried = stage.run(stage.store.retry(job_id, "local", run=1))
+    assert retried
+    assert retried.plan
+
+    for claim_no in range(retried.plan.claim_no):
+        stage.run(bury(stage.parts, Record("m", "r", dump_plan(PlanHint(job_id, claim_no)), 1)))
+
+    assert stage.job(job_id).status is JobStatus.PROCESSING
+
+
 def test_a_plan_that_failed_goes_on_where_it_stopped(stage: Stage) -> None:
     job_id, _ = plan_failed(stage)
     stage.model.lines[1] = [NO]
@@ -345,7 +357,7 @@ def test_a_plan_that_failed_goes_on_where_it_stopped(stage: Stage) -> None:
 
     retried = stage.run(stage.store.retry(job_id, "local", run=1))
 
-    assert retried == Retried(2, [ChunkHint(job_id, 1, 1)], plan=True)
+    assert retried == Retried(2, [ChunkHint(job_id, 1, 1)], plan=PlanHint(job_id, 2))
     assert stage.job_row(job_id).plan_due_at > stage.job_row(job_id).updated_at
     job = stage.settle(job_id)
     assert (job.status, job.progress.total) == (JobStatus.PARTIAL_SUCCESS, 3)
@@ -373,7 +385,7 @@ def test_a_planner_of_the_earlier_run_can_do_no_harm(stage: Stage) -> None:
     job_id, zombie = plan_failed(stage)
     stage.retry(job_id)
 
-    assert not stage.run(stage.store.fail_plan(job_id, WHY, claim_no=zombie.claim_no))
+    assert not stage.run(stage.store.fail_plan(zombie, WHY))
     assert not stage.run(stage.store.rest_plan(zombie, seconds=900))
     assert stage.run(stage.store.close_plan(zombie)) is None
     assert stage.settle(job_id).status is JobStatus.COMPLETED

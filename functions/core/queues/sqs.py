@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-    from functions.core.model import ChunkHint
+    from functions.core.model import ChunkHint, PlanHint
     from functions.core.ports import Runner
 
 BATCH = 10  # entries of a batch request at most: SQS's limit; ten pointers are far below its 1 MiB
@@ -66,9 +66,9 @@ class SqsQueues:
             if failure is not None:
                 raise failure
 
-    async def send_plan(self, job_id: str) -> None:
+    async def send_plan(self, hint: PlanHint) -> None:
         """Ask for a job's plan. Raises QueueUnavailable."""
-        await self._send(self._plan_queue, [dump_plan(job_id)], 0)
+        await self._send(self._plan_queue, [dump_plan(hint)], 0)
 
     async def send_finalize(self, job_id: str, run: int) -> None:
         """Ask for a job's result to be put together. Raises QueueUnavailable."""

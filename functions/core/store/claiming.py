@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     Row,
+    Update,
     and_,
     bindparam,
     case,
@@ -128,22 +130,27 @@ def park(
     connection: Connection, claim: Claim, failure: Failure, *, park_ms: int, throttled: bool, timing: Timing
 ) -> bool:
     """Give the claim up until later: PENDING, with the hint that a delayed message is about to carry."""
-    result = connection.execute(
+    given = {"park_ms": park_ms, "code": failure.code, "words": failure.message, **_fences([claim])}
+    return connection.execute(_park(timing, waits=park_ms > 0, throttled=throttled), given).rowcount == 1
+
+
+@cache
+def _park(timing: Timing, *, waits: bool, throttled: bool) -> Update:
+    later = now() + bindparam("park_ms", type_=BigInteger)
+    return (
         update(chunks)
         .where(_OURS)
         .values(
             status=ChunkStatus.PENDING,
             lease_until=None,
-            not_before=now() + park_ms if park_ms else None,
-            hint_due_at=now() + park_ms + timing.hint_after_ms,
+            not_before=later if waits else None,
+            hint_due_at=later + timing.hint_after_ms,
             hints_sent=0,
-            error_code=failure.code,
-            error_message=failure.message,
+            error_code=bindparam("code"),
+            error_message=bindparam("words"),
             parked_since=func.coalesce(chunks.c.parked_since, now()) if throttled else chunks.c.parked_since,
-        ),
-        _fences([claim]),
+        )
     )
-    return result.rowcount == 1
 
 
 def set_aside(connection: Connection, claims: Sequence[Claim], hint_ms: int) -> int:

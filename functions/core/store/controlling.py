@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, select, up
 
 from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, ChunkStatus, JobStatus
 from functions.core.keys import LEGACY, result_key
-from functions.core.model import ChunkHint, Retried
+from functions.core.model import ChunkHint, PlanHint, Retried
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, uncount
 from functions.core.store.legacy import erase_legacy
@@ -118,12 +118,12 @@ def _reopen(connection: Connection, job_id: str, limit: int, timing: Timing) -> 
 def _retried(connection: Connection, job_id: str, owner: str, run: int, limit: int) -> Retried | None:
     """What a run that has begun wants sent."""
     row = connection.execute(
-        select(jobs.c.status, jobs.c.total_chunks).where(_of(job_id, owner), jobs.c.run == run)
+        select(jobs.c.status, jobs.c.total_chunks, jobs.c.plan_claim_no).where(_of(job_id, owner), jobs.c.run == run)
     ).one_or_none()
     if row is None:
         return None
     if row.status not in ACTIVE_JOB:
-        return Retried(run, [], plan=False)
+        return Retried(run, [], plan=None)
     waiting = connection.execute(
         select(chunks.c.chunk_index, chunks.c.claim_no)
         .where(chunks.c.job_id == job_id, chunks.c.status == ChunkStatus.PENDING)
@@ -131,4 +131,5 @@ def _retried(connection: Connection, job_id: str, owner: str, run: int, limit: i
         .limit(limit)
     )
     hints = [ChunkHint(job_id, row.chunk_index, row.claim_no) for row in waiting]
-    return Retried(run, hints, plan=row.total_chunks is None)
+    plan = PlanHint(job_id, row.plan_claim_no) if row.total_chunks is None else None
+    return Retried(run, hints, plan)

@@ -30,6 +30,7 @@ OPEN = chunks.c.status.in_(OPEN_CHUNK)
 ALL_DONE: ColumnElement[bool] = and_(
     jobs.c.total_chunks.is_not(None), jobs.c.chunks_completed + jobs.c.chunks_failed == jobs.c.total_chunks
 )
+MOST = bindparam("most", type_=Integer)  # rows of a page
 OF_ACTIVE_JOB = select(jobs.c.job_id).where(jobs.c.job_id == chunks.c.job_id, ACTIVE).exists()
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, case, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, Moved
 from functions.core.store.claiming import LEASE_OVER
 from functions.core.store.clock import now
-from functions.core.store.counting import OF_ACTIVE_JOB, OPEN, count
+from functions.core.store.counting import MOST, OF_ACTIVE_JOB, OPEN, count
 from functions.core.store.tables import chunks
 from functions.core.store.timing import Timing
 
@@ -65,10 +65,15 @@ def fail_dead(connection: Connection, hint: ChunkHint, failure: Failure, timing:
 def crashed_for_good(connection: Connection, limit: int, timing: Timing) -> dict[str, list[int]]:
     """The chunks whose leases ran out for the last time, by job."""
     found: dict[str, list[int]] = {}
-    last = and_(LEASE_OVER, chunks.c.crashes + 1 >= timing.crash_limit, OF_ACTIVE_JOB)
-    for row in connection.execute(select(chunks.c.job_id, chunks.c.chunk_index).where(last).limit(limit)):
+    for row in connection.execute(_crashed_for_good(timing), {"most": limit}):
         found.setdefault(row.job_id, []).append(row.chunk_index)
     return found
+
+
+@cache
+def _crashed_for_good(timing: Timing) -> Select[str, int]:
+    last = and_(LEASE_OVER, chunks.c.crashes + 1 >= timing.crash_limit, OF_ACTIVE_JOB)
+    return select(chunks.c.job_id, chunks.c.chunk_index).where(last).limit(MOST)
 
 
 def fail_crashed(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.jobs import ChunkStatus, JobStatus, Progress
 from functions.core.model import ChunkResult, Failure, FinalizeTask
 from functions.core.store.clock import now
-from functions.core.store.counting import ACTIVE, ALL_DONE
+from functions.core.store.counting import ACTIVE, ALL_DONE, MOST
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
@@ -104,22 +106,26 @@ def finish(
 
 def due_finalizers(connection: Connection, limit: int, timing: Timing) -> list[tuple[str, int]]:
     """Complete jobs that nobody finalizes, stamped ahead."""
+    return [(row.job_id, row.run) for row in connection.execute(_due(timing), {"most": limit})]
+
+
+@cache
+def _due(timing: Timing) -> ReturningUpdate[str, int]:
     due = and_(ACTIVE, ALL_DONE, jobs.c.finalize_due_at <= now())
     picked = (
         select(jobs.c.job_id)
         .where(due)
         .order_by(jobs.c.finalize_due_at)
-        .limit(limit)
+        .limit(MOST)
         .with_for_update(skip_locked=True)
         .cte("picked")  # both as in sweeping
     )
-    rows = connection.execute(
+    return (
         update(jobs)
         .where(jobs.c.job_id.in_(select(picked)), due)
         .values(finalize_due_at=now() + timing.finalize_after_ms)
         .returning(jobs.c.job_id, jobs.c.run)
     )
-    return [(row.job_id, row.run) for row in rows]
 
 
 def _lease(timing: Timing) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.errors import DocumentUnreadable
 from functions.core.jobs import JobStatus
-from functions.core.model import Failure, Moved, Plan, Span
+from functions.core.model import Failure, Moved, Plan, PlanHint, Span
 from functions.core.store.clock import now
-from functions.core.store.counting import ACTIVE, ALL_DONE
+from functions.core.store.counting import ACTIVE, ALL_DONE, MOST
 from functions.core.store.submitting import insert_chunks
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
@@ -90,16 +92,23 @@ def rest_plan(connection: Connection, plan: Plan, wait_ms: int) -> bool:
     return result.rowcount == 1
 
 
-def fail_plan(connection: Connection, job_id: str, failure: Failure, claim_no: int | None) -> bool:
-    """End an unplanned job; without `claim_no` only where no planner is at work."""
-    held: ColumnElement[bool] = (
-        jobs.c.plan_claim_no == claim_no
-        if claim_no is not None
-        else or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER)
-    )
+def fail_plan(connection: Connection, plan: Plan, failure: Failure) -> bool:
+    """End an unplanned job while its plan is held."""
+    return _fail(connection, and_(*_held(plan)), failure)
+
+
+def fail_dead_plan(connection: Connection, hint: PlanHint, failure: Failure) -> bool:
+    """End an unplanned job whose plan nobody could make, unless a lease lives or a newer message is out."""
+    # as in `ending.fail_dead`: a message that was taken carries the number before its lease
+    taken = and_(_LEASE_OVER, jobs.c.plan_claim_no <= hint.claim_no + 1)
+    waiting = and_(jobs.c.plan_lease_until.is_(None), jobs.c.plan_claim_no == hint.claim_no)
+    return _fail(connection, and_(jobs.c.job_id == hint.job_id, _UNPLANNED, or_(taken, waiting)), failure)
+
+
+def _fail(connection: Connection, guard: ColumnElement[bool], failure: Failure) -> bool:
     result = connection.execute(
         update(jobs)
-        .where(jobs.c.job_id == job_id, _UNPLANNED, held)
+        .where(guard)
         .values(
             status=JobStatus.FAILED,
             error_code=failure.code,
@@ -114,26 +123,33 @@ def fail_plan(connection: Connection, job_id: str, failure: Failure, claim_no: i
     return result.rowcount == 1
 
 
-def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[str], list[str]]:
-    """(job ids to send a plan message for, stamped ahead; job ids whose planners crashed too often)."""
+def due_plans(connection: Connection, limit: int, timing: Timing) -> tuple[list[PlanHint], list[PlanHint]]:
+    """(plan messages to send, stamped ahead; plans whose planners crashed too often)."""
+    send, lose = _due(timing)
+    lost = [PlanHint(*row) for row in connection.execute(lose, {"most": limit})]
+    return [PlanHint(*row) for row in connection.execute(send, {"most": limit})], lost
+
+
+@cache
+def _due(timing: Timing) -> tuple[ReturningUpdate[str, int], Select[str, int]]:
+    """The UPDATE that sends plans again, and the SELECT of those that are lost."""
     due = and_(_UNPLANNED, jobs.c.plan_due_at <= now(), or_(jobs.c.plan_lease_until.is_(None), _LEASE_OVER))
     exhausted = jobs.c.plan_crashes + _CRASHED >= timing.crash_limit
-    lost = connection.scalars(select(jobs.c.job_id).where(due, exhausted).limit(limit)).all()
     picked = (
         select(jobs.c.job_id)
         .where(due, ~exhausted)
         .order_by(jobs.c.plan_due_at)
-        .limit(limit)
+        .limit(MOST)
         .with_for_update(skip_locked=True)
         .cte("picked")  # both as in sweeping
     )
-    sent = connection.scalars(
+    send = (
         update(jobs)
         .where(jobs.c.job_id.in_(select(picked)), due)
         .values(plan_due_at=now() + timing.plan_lease_ms)
-        .returning(jobs.c.job_id)
-    ).all()
-    return list(sent), list(lost)
+        .returning(jobs.c.job_id, jobs.c.plan_claim_no)
+    )
+    return send, select(jobs.c.job_id, jobs.c.plan_claim_no).where(due, exhausted).limit(MOST)
 
 
 def _lease(timing: Timing) -> dict[str, Any]:

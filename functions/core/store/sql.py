@@ -19,6 +19,7 @@ from functions.core.model import (
     Moved,
     NewJob,
     Plan,
+    PlanHint,
     Retried,
     Span,
 )
@@ -75,8 +76,11 @@ class SqlStore:
     async def rest_plan(self, plan: Plan, *, seconds: float) -> bool:
         return await self._db.write(lambda c: planning.rest_plan(c, plan, _ms(seconds)))
 
-    async def fail_plan(self, job_id: str, failure: Failure, *, claim_no: int | None) -> bool:
-        return await self._db.write(lambda c: planning.fail_plan(c, job_id, failure, claim_no))
+    async def fail_plan(self, plan: Plan, failure: Failure) -> bool:
+        return await self._db.write(lambda c: planning.fail_plan(c, plan, failure))
+
+    async def fail_dead_plan(self, hint: PlanHint, failure: Failure) -> bool:
+        return await self._db.write(lambda c: planning.fail_dead_plan(c, hint, failure))
 
     async def claim(self, hints: Sequence[ChunkHint], *, seconds: float) -> ClaimedBatch:
         return await self._db.write(lambda c: claiming.claim(c, hints, _ms(seconds), self._timing))
@@ -162,7 +166,7 @@ class SqlStore:
     async def make_pending_due(self) -> int:
         return await self._db.write(sweeping.make_pending_due)
 
-    async def due_plans(self, limit: int) -> tuple[list[str], list[str]]:
+    async def due_plans(self, limit: int) -> tuple[list[PlanHint], list[PlanHint]]:
         return await self._db.write(lambda c: planning.due_plans(c, limit, self._timing))
 
     async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from functions.core.jobs import ChunkStatus, JobStatus, Progress
 from functions.core.model import ChunkError, Failure, JobView, NewJob, Span
@@ -66,9 +66,12 @@ def insert_chunks(connection: Connection, job_id: str, spans: Sequence[Span], ti
     )
 
 
+_JOB = select(jobs).where(jobs.c.job_id == bindparam("asked"), jobs.c.owner == bindparam("asking"))
+
+
 def read_job(connection: Connection, job_id: str, owner: str) -> JobView | None:
     """The job as its owner sees it; another owner's job is not there."""
-    row = connection.execute(select(jobs).where(jobs.c.job_id == job_id, jobs.c.owner == owner)).one_or_none()
+    row = connection.execute(_JOB, {"asked": job_id, "asking": owner}).one_or_none()
     if row is None:
         return None
     return JobView(

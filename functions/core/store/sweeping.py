@@ -3,44 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkHint
 from functions.core.store.claiming import NOT_EARLY
 from functions.core.store.clock import now
-from functions.core.store.counting import ACTIVE, ALL_DONE, OF_ACTIVE_JOB
+from functions.core.store.counting import ACTIVE, ALL_DONE, MOST, OF_ACTIVE_JOB
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
+
+Sweep = ReturningUpdate[str, int, int]  # the keys and claim numbers of the rows it changes
 
 _PENDING = chunks.c.status == ChunkStatus.PENDING
 _PROCESSING = chunks.c.status == ChunkStatus.PROCESSING
 
 
+# Statements are built once: a pass that finds nothing costs little more than SQLite or Postgres takes for it.
+_AT = bindparam("at", type_=BigInteger)
+_CLOCK = select(now())
+
+
 def end_leases(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
     """Leases that ran out: back to PENDING with a crash counted, hinted as sent now."""
-    at = _read_clock(connection)
-    over = and_(_PROCESSING, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)
+    return _hints(connection, _end_leases(timing), limit)
+
+
+@cache
+def _end_leases(timing: Timing) -> Sweep:
+    over = and_(_PROCESSING, chunks.c.lease_until < _AT, chunks.c.crashes + 1 < timing.crash_limit)
     back = {
         "status": ChunkStatus.PENDING,
         "crashes": chunks.c.crashes + 1,
         "lease_until": None,
-        "hint_due_at": at + timing.hint_after_ms,
+        "hint_due_at": _AT + timing.hint_after_ms,
         "hints_sent": 0,
     }
-    return _sweep(connection, over, chunks.c.lease_until, limit, back)
+    return _sweep(over, chunks.c.lease_until, back)
 
 
 def due_hints(connection: Connection, limit: int, timing: Timing) -> list[ChunkHint]:
     """PENDING chunks whose hint fell due, oldest first; the next hint waits twice as long, up to the cap."""
-    at = _read_clock(connection)
+    return _hints(connection, _due_hints(timing), limit)
+
+
+@cache
+def _due_hints(timing: Timing) -> Sweep:
     waits = [min(timing.hint_after_ms << shift, timing.hint_cap_ms) for shift in range(1, 7)]
     doubled = case(dict(enumerate(waits)), value=chunks.c.hints_sent, else_=timing.hint_cap_ms)
-    due = and_(_PENDING, chunks.c.hint_due_at <= at, or_(chunks.c.not_before.is_(None), chunks.c.not_before <= at))
-    stamped = {"hint_due_at": at + doubled, "hints_sent": chunks.c.hints_sent + 1}
-    return _sweep(connection, due, chunks.c.hint_due_at, limit, stamped)
+    due = and_(_PENDING, chunks.c.hint_due_at <= _AT, or_(chunks.c.not_before.is_(None), chunks.c.not_before <= _AT))
+    return _sweep(due, chunks.c.hint_due_at, {"hint_due_at": _AT + doubled, "hints_sent": chunks.c.hints_sent + 1})
 
 
 def not_sent(connection: Connection, hints: Sequence[ChunkHint]) -> int:
@@ -56,12 +84,14 @@ def not_sent(connection: Connection, hints: Sequence[ChunkHint]) -> int:
 
 def make_pending_due(connection: Connection) -> int:
     """No message carries anything: everything PENDING is due now, but for what waits for its `not_before`."""
-    result = connection.execute(
-        update(chunks)
-        .where(_PENDING, NOT_EARLY, chunks.c.hint_due_at > now(), OF_ACTIVE_JOB)
-        .values(hint_due_at=now(), hints_sent=0)
-    )
-    return result.rowcount
+    return connection.execute(_MAKE_PENDING_DUE).rowcount
+
+
+_MAKE_PENDING_DUE = (
+    update(chunks)
+    .where(_PENDING, NOT_EARLY, chunks.c.hint_due_at > now(), OF_ACTIVE_JOB)
+    .values(hint_due_at=now(), hints_sent=0)
+)
 
 
 def rest_ended(connection: Connection, limit: int) -> int:
@@ -70,24 +100,32 @@ def rest_ended(connection: Connection, limit: int) -> int:
     Else every pass would find them before those that are wanted. The job rows are held meanwhile, so that no retry
     begins in between: a retry after it finds chunks at rest and hints them.
     """
-    at = _read_clock(connection)
-    still = (_PENDING, chunks.c.hint_due_at), (_PROCESSING, chunks.c.lease_until)
-    found: set[str] = set()
-    for open_chunk, due in still:
-        first = select(chunks.c.job_id).where(open_chunk, due <= at, ~OF_ACTIVE_JOB).order_by(due).limit(limit)
-        found.update(connection.scalars(first))
+    given = {"at": connection.execute(_CLOCK).scalar_one(), "most": limit}
+    found = {job_id for first, _ in _rest_ended() for job_id in connection.scalars(first, given)}
+    if not found:
+        return 0
     held = connection.scalars(
         select(jobs.c.job_id)
         .where(jobs.c.job_id.in_(sorted(found)), ~ACTIVE)
         .order_by(jobs.c.job_id)
         .with_for_update(skip_locked=True)
     ).all()
-    rest = {"status": ChunkStatus.PENDING, "lease_until": None, "not_before": None, "hint_due_at": None}
     rested = 0
-    for open_chunk, due in still if held else ():
-        over = and_(open_chunk, due <= at, chunks.c.job_id.in_(held))
-        rested += len(_sweep(connection, over, due, limit - rested, rest, of=~OF_ACTIVE_JOB))
+    for _, rest in _rest_ended() if held else ():
+        rested += len(connection.execute(rest, {**given, "most": limit - rested, "held": held}).all())
     return rested
+
+
+@cache
+def _rest_ended() -> list[tuple[Select[str], Sweep]]:
+    """For each kind of open chunk: the jobs to look at, and the UPDATE that puts the chunks of those to rest."""
+    rest = {"status": ChunkStatus.PENDING, "lease_until": None, "not_before": None, "hint_due_at": None}
+    of_held = chunks.c.job_id.in_(bindparam("held", expanding=True))
+    built = []
+    for open_chunk, due in ((_PENDING, chunks.c.hint_due_at), (_PROCESSING, chunks.c.lease_until)):
+        first = select(chunks.c.job_id).where(open_chunk, due <= _AT, ~OF_ACTIVE_JOB).order_by(due).limit(MOST)
+        built.append((first, _sweep(and_(open_chunk, due <= _AT, of_held), due, rest, of=~OF_ACTIVE_JOB)))
+    return built
 
 
 def recover(connection: Connection) -> int:
@@ -105,37 +143,36 @@ def recover(connection: Connection) -> int:
 
 
 def _sweep(
-    connection: Connection,
     guard: ColumnElement[bool],
     order: ColumnElement[Any],
-    limit: int,
     values: dict[str, Any],
     *,
     of: ColumnElement[bool] = OF_ACTIVE_JOB,
-) -> list[ChunkHint]:
-    """Change at most `limit` guarded rows, `of` active jobs or such, and return the hints to send for them."""
+) -> Sweep:
+    """The UPDATE of at most `most` guarded rows, `of` active jobs or such."""
     # Skipping what is locked keeps one open transaction from stopping the pass. It is no guard: SQLite has no such
     # locks and leaves it out, and on both the guard in the outer WHERE decides.
     picked = (
         select(chunks.c.job_id, chunks.c.chunk_index)
         .where(guard, of)
         .order_by(order)
-        .limit(limit)
+        .limit(MOST)
         .with_for_update(skip_locked=True, of=chunks)
-        .cte("picked")  # as a plain subquery Postgres may run it once a row, and more than `limit` rows change
+        .cte("picked")  # as a plain subquery Postgres may run it once a row, and more than `most` rows change
     )
-    rows = connection.execute(
+    return (
         update(chunks)
         .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(select(picked)), guard)
         .values(values)
         .returning(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no)
     )
+
+
+def _hints(connection: Connection, sweep: Sweep, limit: int) -> list[ChunkHint]:
+    """Sweep a page, and return the hints to send for it."""
+    # The time as a value: Postgres's clock is volatile, and no index serves a comparison with it.
+    rows = connection.execute(sweep, {"at": connection.execute(_CLOCK).scalar_one(), "most": limit})
     return sorted(
         (ChunkHint(row.job_id, row.chunk_index, row.claim_no) for row in rows),
         key=lambda hint: (hint.job_id, hint.chunk_index),
     )
-
-
-def _read_clock(connection: Connection) -> ColumnElement[int]:
-    """The time as a value: Postgres's clock is volatile, and no index serves a comparison with it."""
-    return literal(connection.execute(select(now())).scalar_one(), BigInteger)

@@ -1,0 +1,113 @@
+"""What the product's own SQS and S3 adapters talk to: clients with boto3's methods, as far as the adapters use them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.response import StreamingBody
+
+from local.simulation.faults import Fault, Faults
+from local.simulation.queue import SimulatedQueue
+
+T = TypeVar("T")
+
+
+@dataclass
+class SimulatedSqs:
+    """boto3's SQS client over the simulated queues."""
+
+    queues: Mapping[str, SimulatedQueue]
+    faults: Faults
+    random: Random
+
+    def get_queue_url(self, *, QueueName: str) -> dict[str, str]:  # noqa: N803 (boto3's names)
+        """A URL that is the name."""
+        return {"QueueUrl": QueueName}
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Take all or some of the entries."""
+        in_part = len(Entries) > 1 and self.faults.strikes(Fault.SEND_IN_PART)
+        refused = [entry for entry in Entries if in_part and self.random.random() < 0.5]
+        for entry in Entries:
+            if entry not in refused:
+                self.queues[QueueUrl].send(entry["MessageBody"], entry.get("DelaySeconds", 0))
+        return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in refused]}
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803, ARG002
+        """How many messages, approximately."""
+        depth = self.queues[QueueUrl].depth()
+        if self.faults.strikes(Fault.WRONG_DEPTH):
+            depth = self.random.choice(((0, 0, 0), (1, 0, 0)))
+        names = ("", "NotVisible", "Delayed")
+        return {
+            "Attributes": {
+                f"ApproximateNumberOfMessages{name}": str(count) for name, count in zip(names, depth, strict=True)
+            }
+        }
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """Hide messages for longer, or shorter."""
+        for entry in Entries:
+            self.queues[QueueUrl].hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
+        return {}
+
+
+@dataclass
+class SimulatedS3:
+    """boto3's S3 client over objects in memory."""
+
+    faults: Faults
+    random: Random
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> dict[str, Any]:  # noqa: N803, ARG002
+        """Keep an object."""
+        self.objects[Key] = Body
+        return {}
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str) -> dict[str, Any]:  # noqa: N803, ARG002
+        """A range of an object, whose body may break off."""
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        first, _, last = Range.removeprefix("bytes=").partition("-")
+        data = self.objects[Key][int(first) : int(last) + 1]
+        length = len(data)
+        if self.faults.strikes(Fault.S3_TRUNCATED):
+            data = data[: self.random.randrange(length)]
+        return {"Body": StreamingBody(io.BytesIO(data), length)}
+
+    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002
+        """Drop an object."""
+        self.objects.pop(Key, None)
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How requests to one service fail."""
+
+    refused: Fault
+    answer_lost: Fault
+
+    def perform(self, call: Callable[[], T], faults: Faults) -> T:
+        """The request, and what may become of it. Raises what botocore would."""
+        if faults.strikes(self.refused):
+            raise away()
+        answer = call()
+        if faults.strikes(self.answer_lost):
+            raise ReadTimeoutError(endpoint_url="https://aws.example")
+        return answer
+
+
+SQS = Outcome(Fault.SEND_LOST, Fault.SEND_ANSWER_LOST)
+S3 = Outcome(Fault.S3_REFUSED, Fault.S3_ANSWER_LOST)
+
+
+def away() -> EndpointConnectionError:
+    """What botocore raises when nobody answers."""
+    return EndpointConnectionError(endpoint_url="https://aws.example")

@@ -1,0 +1,87 @@
+"""Many histories, on all cores: what went wrong in them, and whether a promise was broken."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+
+from local.simulation.faults import Fault
+
+_BLOCK = 10  # seeds handed to a process at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A seed whose history breaks a promise."""
+
+    seed: int
+    violation: str
+    trace: list[str]
+
+
+@dataclass
+class Tally:
+    """What many histories came to."""
+
+    histories: int = 0
+    seconds: float = 0.0  # virtual
+    recovery: float = 0.0  # the longest, virtual: from the last fault until every job had ended
+    faults: Counter[Fault] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    broken: list[Broken] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count others in."""
+        self.histories += other.histories
+        self.seconds += other.seconds
+        self.recovery = max(self.recovery, other.recovery)
+        self.faults += other.faults
+        self.outcomes += other.outcomes
+        self.broken += other.broken
+
+
+def run(seeds: Sequence[int], *, processes: int | None = None, say: Callable[[Tally], None] | None = None) -> Tally:
+    """Play these seeds until one breaks a promise; `say` hears how far it is now and then."""
+    total = Tally()
+    blocks = (seeds[start : start + _BLOCK] for start in range(0, len(seeds), _BLOCK))
+    with ProcessPoolExecutor(processes or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        for tally in _in_turn(pool, blocks):
+            total.add(tally)
+            if say:
+                say(total)
+            if total.broken:
+                pool.shutdown(cancel_futures=True)
+                break
+    total.broken.sort(key=lambda broken: broken.seed)
+    return total
+
+
+def _in_turn(pool: ProcessPoolExecutor, blocks: Iterator[Sequence[int]]) -> Iterator[Tally]:
+    """The tallies as they come; few blocks are under way at a time, so that a broken promise ends it soon."""
+    under_way: set[Future[Tally]] = {
+        pool.submit(play_block, block) for block in islice(blocks, 2 * (os.cpu_count() or 1))
+    }
+    while under_way:
+        done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in done:
+            yield future.result()
+        under_way |= {pool.submit(play_block, block) for block in islice(blocks, len(done))}
+
+
+def play_block(seeds: Sequence[int]) -> Tally:
+    """Some seeds, in this process, until one breaks a promise."""
+    from local.simulation.simulator import play
+
+    tally = Tally()
+    for seed in seeds:
+        history = play(seed)
+        broken = [Broken(seed, history.violation, history.trace.lines())] if history.violation else []
+        tally.add(Tally(1, history.seconds, history.recovery, history.faults, history.outcomes, broken))
+        if broken:
+            break
+    return tally

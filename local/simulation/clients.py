@@ -1,0 +1,189 @@
+"""Clients: they submit, poll, cancel, retry and delete, twice at once if they like, and believe what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from functions.api import control
+from functions.api.requests import Options, Submission
+from functions.api.submit import submit
+from functions.core.errors import Rejected, Retryable
+from functions.core.jobs import ACTIVE_JOB, JobStatus, progress_pct
+from functions.core.model import JobView
+from functions.core.wiring import Parts
+from local.simulation.story import INSTRUCTIONS_MARK, TEXT_MARK, Story, Violation
+
+if TYPE_CHECKING:
+    from functions.core.ports import Deadline
+    from local.simulation.functions import Functions, Main
+    from local.simulation.trace import Trace
+
+T = TypeVar("T")
+OWNER = "local"
+_API_TIMEOUT = 29.0
+_TRIES = 5  # submissions of one document, and calls of one verb, until a client gives up
+_GLYPHS = ("", "é", "語", "🙂")
+
+
+class NoAnswer(Exception):
+    """502, 503, or nothing at all: what was asked for may have happened or not."""
+
+
+@dataclass
+class Clients:
+    """All clients of a history. `raise_on` ends it with a violation."""
+
+    functions: Functions
+    random: Random
+    story: Story
+    trace: Trace
+    clock: Callable[[], float]
+    last: float  # seconds: when the last of them begins
+    patience: Callable[[], float]  # until when a job must have ended
+
+    async def run(self) -> None:
+        """Until each is content."""
+        await asyncio.gather(*(self._client(number) for number in range(self.random.choice((1, 1, 2, 2, 3, 4)))))
+
+    async def _client(self, number: int) -> None:
+        await asyncio.sleep(self.random.uniform(0, self.last))
+        job_id = await self._submit(number)
+        if job_id is None:
+            return
+        wishes = [wish for wish in (self._cancel, self._delete) if self.random.random() < 0.15]
+        twice = [wish for wish in wishes if self.random.random() < 0.3]
+        await asyncio.gather(self._follow(job_id), *(self._later(wish, job_id) for wish in wishes + twice))
+
+    async def _submit(self, number: int) -> str | None:
+        submission = self._submission()
+        for _ in range(_TRIES):
+
+            async def main(parts: Parts, _: Deadline) -> str:
+                named = replace(parts, new_job_id=lambda: self.story.new_job(submission.text))
+                return (await submit(named, OWNER, submission))[0].job_id
+
+            try:
+                job_id = await self._ask(main)
+            except NoAnswer:
+                await asyncio.sleep(self.random.uniform(1, 60))
+                continue
+            self.story.accepted.add(job_id)
+            self.trace.note(f"client {number}", "202", job_id)
+            return job_id
+        return None
+
+    def _submission(self) -> Submission:
+        words = self.random.choice((1, 3, 6, 12, 20))
+        text = "".join(
+            f"{TEXT_MARK}{self.random.choice(_GLYPHS)}{number}{self.random.choice((' ', '. ', chr(10) * 2))}"
+            for number in range(words)
+        )
+        options = Options(
+            max_chunk_chars=self.random.choice((6, 14, 30)),
+            max_attempts=self.random.choice((3, 3, 5)),
+            model=None,
+            instructions=self.random.choice((None, f"{INSTRUCTIONS_MARK} sum it up")),
+        )
+        return Submission(text, text.encode(), bom_removed=False, options=options)
+
+    async def _follow(self, job_id: str) -> None:
+        """Poll until the job has ended and is to be retried no more."""
+        retries = self.random.choice((0, 0, 1, 2))
+        seen: JobView | None = None
+        while True:
+            await asyncio.sleep(self.random.uniform(1, 20))
+            view = await self._look(job_id)
+            if view is None:
+                continue
+            if isinstance(view, Rejected):
+                return
+            self._compare(seen, view)
+            seen = view
+            if view.status in (JobStatus.PARTIAL_SUCCESS, JobStatus.FAILED) and retries:
+                retries -= 1
+                both = 2 if self.random.random() < 0.3 else 1
+                await asyncio.gather(*(self._retry(job_id) for _ in range(both)))
+            elif view.status not in ACTIVE_JOB:
+                return
+            elif self.clock() > self.patience():
+                raise Violation(f"{job_id} is still {view.status} at {self.clock():.0f} s: {view.progress}")
+
+    async def _look(self, job_id: str) -> JobView | Rejected | None:
+        async def main(parts: Parts, _: Deadline) -> JobView | None:
+            return await parts.store.job(job_id, OWNER)
+
+        erased, cancelled = job_id in self.story.erased, job_id in self.story.cancelled  # as told before it asks
+        try:
+            view = await self._ask(main)
+        except NoAnswer:
+            return None
+        if view is None:
+            if job_id not in self.story.to_be_erased:
+                raise Violation(f"{job_id} was accepted and is not there")
+            return Rejected(404, "no-such-job", "")
+        if erased:
+            raise Violation(f"{job_id} was deleted and is there")
+        if cancelled and view.status is not JobStatus.CANCELLED:
+            raise Violation(f"{job_id} was cancelled and is {view.status}")
+        return view
+
+    def _compare(self, seen: JobView | None, view: JobView) -> None:
+        percent = progress_pct(view.status, view.progress)
+        if percent == 100 and view.status in (*ACTIVE_JOB, JobStatus.CANCELLED):
+            raise Violation(f"{view.job_id} is {view.status} at 100 %")
+        if seen and seen.run == view.run and percent < progress_pct(seen.status, seen.progress):
+            raise Violation(f"the progress of {view.job_id} goes back to {percent} %")
+
+    async def _later(self, wish: Callable[[str], Awaitable[None]], job_id: str) -> None:
+        await asyncio.sleep(self.random.choice((5.0, 30.0, 120.0)) * self.random.random())
+        await wish(job_id)
+
+    async def _cancel(self, job_id: str) -> None:
+        async def main(parts: Parts, _: Deadline) -> None:
+            await control.cancel(parts, OWNER, job_id)
+
+        if await self._insist(job_id, "cancel", main):
+            self.story.cancelled.add(job_id)
+
+    async def _retry(self, job_id: str) -> None:
+        async def main(parts: Parts, _: Deadline) -> None:
+            await control.retry(parts, OWNER, job_id)
+
+        await self._insist(job_id, "retry", main)
+
+    async def _delete(self, job_id: str) -> None:
+        async def main(parts: Parts, _: Deadline) -> None:
+            await control.erase(parts, OWNER, job_id)
+
+        self.story.to_be_erased.add(job_id)
+        if await self._insist(job_id, "delete", main):
+            self.story.erased.add(job_id)
+
+    async def _insist(self, job_id: str, verb: str, main: Main[None]) -> bool:
+        """Ask until there is an answer; whether it was a yes."""
+        for _ in range(_TRIES):
+            try:
+                await self._ask(main)
+            except NoAnswer:
+                await asyncio.sleep(self.random.uniform(1, 30))
+                continue
+            except Rejected as refusal:
+                self.trace.note("a client", f"{verb} {job_id}", f"{refusal.status} {refusal.slug}")
+                return False
+            self.trace.note("a client", f"{verb} {job_id}", "done")
+            self.story.outcomes[verb] += 1
+            return True
+        return False
+
+    async def _ask(self, main: Main[T]) -> T:
+        """One request. Raises NoAnswer, or Rejected as the api room does."""
+        ended = await self.functions.invoke("api", _API_TIMEOUT, main)
+        if isinstance(ended.error, Retryable) or ended.died:
+            raise NoAnswer
+        if ended.error is not None:
+            raise ended.error
+        return cast("T", ended.answer)  # it has not died

@@ -1,0 +1,129 @@
+"""The end of a history: nothing goes wrong any more, every job ends, and what is left in the queues changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from functions.core.jobs import ACTIVE_JOB, OPEN_CHUNK
+from local.simulation.faults import Fault
+from local.simulation.story import Violation
+
+if TYPE_CHECKING:
+    from local.simulation.faults import Faults
+    from local.simulation.functions import Functions
+    from local.simulation.model import SimulatedModel
+    from local.simulation.queue import SimulatedQueue
+    from local.simulation.reconciler import Schedule
+    from local.simulation.story import Story
+    from local.simulation.watch import Watch
+
+_GLANCE = 5.0  # seconds between two looks
+_MOST_LOOKS = 2_000
+# After one of these an object may stay behind, for the bucket's lifecycle rule to find.
+_LEAVES_OBJECTS = frozenset(Fault) - {
+    Fault.DUPLICATE, Fault.LATE, Fault.FREEZE, Fault.COLD_START, Fault.SKEW, Fault.MODEL_ERROR, Fault.MODEL_THROTTLED,
+    Fault.MODEL_SLOW, Fault.MODEL_PERMANENT, Fault.PURGE, Fault.CONCURRENCY, Fault.DELETE_LOST, Fault.WRONG_DEPTH,
+    Fault.STRAY, Fault.THROTTLED_FUNCTION, Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE, Fault.MODEL_SILENT,
+}  # fmt: skip
+
+# After one of these a lease may end though the chunk had no part in it.
+_KILLS = frozenset(
+    {
+        Fault.CRASH, Fault.CRASH_IN_TRANSACTION, Fault.FREEZE, Fault.FREEZE_IN_TRANSACTION, Fault.TIMEOUT,
+        Fault.REFUSED, Fault.LOST_IN_TRANSACTION, Fault.LOST_COMMIT, Fault.LOST_COMMIT_ANSWER, Fault.SERIALIZATION,
+        Fault.DATABASE_OUTAGE,
+    }
+)  # fmt: skip
+
+
+@dataclass
+class Ending:
+    """Waits, empties the queues, and looks."""
+
+    functions: Functions
+    faults: Faults
+    watch: Watch
+    schedule: Schedule
+    queues: Sequence[SimulatedQueue]
+    objects: Mapping[str, bytes]
+    story: Story
+    model: SimulatedModel
+    clock: Callable[[], float]
+    patience: Callable[[], float]
+    recovery: float = 0.0
+
+    async def run(self) -> None:
+        """Raises Violation when the end is not what was promised."""
+        self.faults.stop()
+        start = self.clock()
+        await self._until(self._all_ended, "jobs have not ended")
+        self.recovery = self.clock() - start
+        await self._until(lambda: not self.functions.running, "an invocation has not ended")
+        before = self._state()
+        await self._until(self._drained, "messages are left in the queues")
+        await self.schedule.once()
+        await self.schedule.once()
+        if self._state() != before:
+            raise Violation(f"what was left changed what had ended: {before} became {self._state()}")
+        self._nothing_lost()
+        self._nothing_left()
+        self._no_neighbours_taken_down()
+
+    async def _until(self, condition: Callable[[], bool], what: str) -> None:
+        for _ in range(_MOST_LOOKS):
+            if condition():
+                return
+            if self.clock() > self.patience() and not self._all_ended():
+                break
+            await asyncio.sleep(_GLANCE)
+        raise Violation(f"{what} at {self.clock():.0f} s: {list(self.watch.jobs.values())}")
+
+    def _all_ended(self) -> bool:
+        return all(job.status not in ACTIVE_JOB for job in self.watch.jobs.values())
+
+    def _drained(self) -> bool:
+        """Whether every message has been delivered once more."""
+        for queue in self.queues:
+            queue.show_all()
+        return not self.functions.running and not any(queue.messages for queue in self.queues)
+
+    def _state(self) -> list[tuple[object, ...]]:
+        """Everything that a client can see, and what fences."""
+        jobs = [tuple(job) for job in self.watch.jobs.values()]
+        rows = [
+            (
+                row.key,
+                row.status in OPEN_CHUNK or row.status,
+                row.attempts,
+                row.result,
+            )
+            for of_job in self.watch.chunks.values()
+            for row in of_job
+        ]
+        return [*jobs, *rows]
+
+    def _nothing_lost(self) -> None:
+        lost = self.story.accepted - self.story.to_be_erased - self.watch.jobs.keys()
+        if lost:
+            raise Violation(f"accepted and lost: {sorted(lost)}")
+        revived = [job.job_id for job in self.watch.jobs.values() if job.job_id in self.story.erased]
+        if revived:
+            raise Violation(f"deleted and there: {revived}")
+
+    def _nothing_left(self) -> None:
+        if any(self.faults.counts[fault] for fault in _LEAVES_OBJECTS):
+            return
+        left = [key for key in self.objects if key.split("/")[1] in self.story.erased]
+        if left:
+            raise Violation(f"deleted, and its objects are there: {left}")
+
+    def _no_neighbours_taken_down(self) -> None:
+        """A chunk that kills its workers takes no other with it."""
+        if any(count and fault in _KILLS for fault, count in self.faults.counts.items()):
+            return
+        for key in sorted(self.story.crashed_out):
+            if self.model.curses.get(key) is not Fault.POISON:
+                raise Violation(f"only poisoned chunks crash their workers, and {key} was given up for it")

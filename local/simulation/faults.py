@@ -1,0 +1,146 @@
+"""What goes wrong in a history: which faults, how often, until when. Drawn from the seed, counted as they strike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from random import Random
+
+
+class Fault(StrEnum):
+    """Everything that can go wrong, and where."""
+
+    # Lambda
+    CRASH = "an invocation crashes between two steps"
+    CRASH_IN_TRANSACTION = "an invocation crashes between two statements"
+    FREEZE = "an invocation freezes and wakes"
+    FREEZE_IN_TRANSACTION = "an invocation freezes between two statements, and its session is ended"
+    TIMEOUT = "an invocation is killed at its deadline"
+    POISON = "a chunk kills the invocation that calls the model with it"
+    COLD_START = "a cold start"
+    THROTTLED_FUNCTION = "Lambda has no room for a batch"
+    CONCURRENCY = "the concurrency of a function changes"
+    SKEW = "an invocation's clock runs fast or slow"
+    # every service
+    SLOW = "a service answers slowly"
+    # the database
+    REFUSED = "the database refuses the connection"
+    LOST_IN_TRANSACTION = "the connection is lost between two statements"
+    LOST_COMMIT = "the connection is lost before the commit"
+    LOST_COMMIT_ANSWER = "the commit's answer is lost"
+    SERIALIZATION = "a serialization failure"
+    DATABASE_OUTAGE = "the database is away (a failover)"
+    # SQS
+    SEND_LOST = "a request to SQS is lost"
+    SEND_ANSWER_LOST = "the answer of a request to SQS is lost"
+    SEND_IN_PART = "SQS takes a batch in part"
+    DUPLICATE = "a message is delivered twice"
+    LATE = "a message comes late"
+    DELETE_LOST = "an acknowledgement is lost"
+    WRONG_DEPTH = "SQS tells a wrong depth"
+    PURGE = "a queue is emptied"
+    SQS_OUTAGE = "SQS is away"
+    DEAD_LETTER = "a message is received too often and becomes a dead letter"
+    REDRIVE = "an operator redrives all dead letters there ever were"
+    STRAY = "a message that is not one of ours"
+    # S3
+    S3_REFUSED = "S3 refuses"
+    S3_ANSWER_LOST = "the answer of S3 is lost"
+    S3_TRUNCATED = "a read breaks off"
+    S3_OUTAGE = "S3 is away"
+    # the model
+    MODEL_ERROR = "a model call fails"
+    MODEL_THROTTLED = "a model call is throttled"
+    MODEL_SILENT = "a model call is never answered"
+    MODEL_SLOW = "a model call is slow"
+    MODEL_PERMANENT = "a model refuses a chunk"
+    MODEL_BUG = "a provider raises what it never should"
+    MODEL_OUTAGE = "the model is away"
+    MODEL_STORM = "the model throttles everybody"
+
+
+# How often, per occasion, a fault strikes where a seed has it at its usual strength.
+_OFTEN: dict[Fault, float] = {
+    Fault.CRASH: 0.002,
+    Fault.CRASH_IN_TRANSACTION: 0.006,
+    Fault.FREEZE: 0.002,
+    Fault.FREEZE_IN_TRANSACTION: 0.004,
+    Fault.THROTTLED_FUNCTION: 0.03,
+    Fault.COLD_START: 0.2,
+    Fault.SKEW: 0.3,
+    Fault.REFUSED: 0.03,
+    Fault.LOST_IN_TRANSACTION: 0.02,
+    Fault.LOST_COMMIT: 0.02,
+    Fault.LOST_COMMIT_ANSWER: 0.03,
+    Fault.SERIALIZATION: 0.02,
+    Fault.SEND_LOST: 0.05,
+    Fault.SEND_ANSWER_LOST: 0.05,
+    Fault.SEND_IN_PART: 0.05,
+    Fault.DUPLICATE: 0.08,
+    Fault.LATE: 0.08,
+    Fault.DELETE_LOST: 0.05,
+    Fault.WRONG_DEPTH: 0.05,
+    Fault.S3_REFUSED: 0.05,
+    Fault.S3_ANSWER_LOST: 0.05,
+    Fault.S3_TRUNCATED: 0.05,
+    Fault.DEAD_LETTER: 0.02,
+    Fault.SLOW: 0.03,
+    Fault.MODEL_ERROR: 0.15,
+    Fault.MODEL_THROTTLED: 0.1,
+    Fault.MODEL_SILENT: 0.03,
+    Fault.MODEL_SLOW: 0.1,
+    Fault.MODEL_BUG: 0.02,
+    # what strikes a chunk, or a history, once and for all
+    Fault.POISON: 0.06,
+    Fault.MODEL_PERMANENT: 0.06,
+    Fault.DATABASE_OUTAGE: 0.4,
+    Fault.SQS_OUTAGE: 0.4,
+    Fault.S3_OUTAGE: 0.4,
+    Fault.MODEL_OUTAGE: 0.4,
+    Fault.MODEL_STORM: 0.4,
+    Fault.PURGE: 0.4,
+    Fault.CONCURRENCY: 0.4,
+    Fault.STRAY: 0.2,
+    Fault.REDRIVE: 0.4,
+}
+_PRESENT = (0.1, 0.3, 0.6)  # of the faults are in a history at all: few at a time reach further than all at once
+
+
+class Faults:
+    """The faults of one history: a random choice of all, each at a strength of its own, until `end`."""
+
+    def __init__(self, random: Random, clock: Callable[[], float], *, end: float) -> None:
+        self._random = random
+        self._clock = clock
+        self._end = end
+        self.counts: Counter[Fault] = Counter()
+        present = random.choice(_PRESENT)
+        self._rates = {
+            fault: min(0.5, often * 3 ** random.uniform(-1, 1))
+            for fault, often in _OFTEN.items()
+            if random.random() < present
+        }
+
+    def strikes(self, fault: Fault) -> bool:
+        """Whether this one strikes now; counted if so."""
+        rate = self._rates.get(fault)
+        if rate is None or self._random.random() >= rate or self._clock() > self._end:
+            return False
+        self.counts[fault] += 1
+        return True
+
+    def one_of(self, *faults: Fault) -> Fault | None:
+        """The first of them that strikes."""
+        for fault in faults:
+            if fault in self._rates and self.strikes(fault):
+                return fault
+        return None
+
+    def stop(self) -> None:
+        """From now on everything works."""
+        self._end = min(self._end, self._clock())
+
+    def struck(self, fault: Fault) -> None:
+        """Count one that came about by itself."""
+        self.counts[fault] += 1

@@ -1,0 +1,23 @@
+"""Plays histories one after the other in this program: what is dear to make is made once."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from local.simulation.database import SimulatedDatabase
+from local.simulation.log import LogSink, logged_to
+from local.simulation.world import History, World
+from local.template import Deployment, load_template
+
+
+@cache
+def _stage() -> tuple[SimulatedDatabase, Deployment]:
+    return SimulatedDatabase(), load_template()
+
+
+def play(seed: int) -> History:
+    """The history of a seed."""
+    database, deployment = _stage()
+    sink = LogSink()
+    with logged_to(sink):
+        return World(seed, database, deployment, sink).play()

@@ -1,0 +1,48 @@
+"""What a history knows about its jobs beside the database: what was said of them, and what must therefore hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+Key = tuple[str, int]  # (job_id, chunk_index)
+
+TEXT_MARK = "zqx"  # stands in every word of every document: no log line may contain it
+ANSWER_MARK = "zqa"  # in every answer of the model
+INSTRUCTIONS_MARK = "zqi"  # in every instruction
+
+
+class Violation(Exception):
+    """A promise was broken: the history ends here."""
+
+
+@dataclass
+class Story:
+    """Told by clients, model and database; each notes what it has seen."""
+
+    texts: dict[str, str] = field(default_factory=dict)  # every document that a client tried to submit, by job
+    accepted: set[str] = field(default_factory=set)  # answered with 202
+    cancelled: set[str] = field(default_factory=set)  # answered with "cancelled"
+    to_be_erased: set[str] = field(default_factory=set)  # a client has asked for it
+    erased: set[str] = field(default_factory=set)  # answered with "deleted"
+    gone_at: dict[str, float] = field(default_factory=dict)  # when a job was seen to be deleted
+    completed_at: dict[Key, float] = field(default_factory=dict)
+    ended_at: dict[str, float] = field(default_factory=dict)  # when a job was seen to be active no more
+    crashed_out: set[Key] = field(default_factory=set)  # chunks given up because their workers crashed
+    calls: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # that count: (job_id, chunk_index, run)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def worker_crashed(self, key: Key) -> None:
+        """A chunk was given up because its workers crashed."""
+        self.crashed_out.add(key)
+
+    def new_job(self, text: str) -> str:
+        """The id of a job for this document: `functions.core.wiring.Parts.new_job_id`."""
+        job_id = f"job{len(self.texts)}"
+        self.texts[job_id] = text
+        return job_id
+
+
+def answer_to(job_id: str, chunk_index: int, text: str) -> str:
+    """What the simulated model says of a chunk."""
+    return f"{ANSWER_MARK} {job_id}/{chunk_index}/{len(text)}/{sum(map(ord, text))}"

@@ -1,0 +1,93 @@
+"""Looks at every committed row after every transaction: is a promise broken?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from functions.core.jobs import ChunkStatus
+from local.simulation import rules
+from local.simulation.fencing import Fencing
+from local.simulation.rows import ACTIVE, ChunkRow, Chunks, JobRow, Jobs, brief, read
+from local.simulation.story import Story, Violation
+
+if TYPE_CHECKING:
+    from local.simulation.database import SimulatedDatabase
+    from local.simulation.process import Process
+    from local.simulation.trace import Trace
+
+
+class Watch:
+    """The invariants of the database. What it finds is noted in `violations`: the first of them ends the history."""
+
+    def __init__(
+        self, database: SimulatedDatabase, story: Story, trace: Trace, clock: Callable[[], float],
+        objects: Mapping[str, bytes], violations: list[str], *, crash_limit: int,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._story = story
+        self._trace = trace
+        self._clock = clock
+        self._objects = objects
+        self._crash_limit = crash_limit
+        self._fencing = Fencing()
+        self._version = -1
+        self.violations = violations
+        self.jobs: Jobs = {}
+        self.chunks: Chunks = {}
+
+    def look(self, actor: Process) -> None:
+        """Compare the rows with what they were, if `actor` has changed them."""
+        version = self._database.rows("PRAGMA data_version")[0][0]
+        if version == self._version:
+            return
+        self._version = version
+        try:
+            self._compare(actor, *read(self._database))
+        except Violation as found:
+            self.violations.append(str(found))
+
+    def _compare(self, actor: Process, jobs: Jobs, chunks: Chunks) -> None:
+        before, rows_before = self.jobs, self.chunks
+        self.jobs, self.chunks = jobs, chunks
+        for job_id in before.keys() - jobs.keys():
+            self._story.gone_at[job_id] = self._clock()
+        for job_id, job in jobs.items():
+            was, rows_were, rows = before.get(job_id), rows_before.get(job_id, []), chunks[job_id]
+            if job != was or rows != rows_were:
+                self._trace.note(actor.name, "commits", f"{job_id} {brief(job, rows)}")
+                self._changed(actor, was, job, rows_were, rows)
+
+    def _changed(
+        self, actor: Process, was: JobRow | None, job: JobRow, rows_were: list[ChunkRow], rows: list[ChunkRow]
+    ) -> None:
+        if job.job_id in self._story.gone_at:
+            raise Violation(f"{job.job_id} was deleted and is back")
+        rules.job_moves(was, job) if was else rules.job_begins(job)
+        rules.contiguous(job, rows, len(rows_were))
+        rules.counters(job, rows)
+        if job.status in ACTIVE:
+            rules.looked_after(job, rows)
+        retried = was is not None and job.run > was.run
+        for row_was, row in zip(rows_were, rows, strict=False):
+            if row != row_was:
+                self._row(actor, row_was, row, job, retried=retried)
+        if job.total is not None and (was is None or was.total is None):
+            rules.tiles(job, rows, self._story.texts[job.job_id])
+        if job.status not in ACTIVE and (was is None or was.status in ACTIVE):
+            self._story.ended_at[job.job_id] = self._clock()
+            kept = self._objects[job.result_key].decode() if job.result_key else job.result or ""
+            rules.job_ends(job, rows, kept)
+
+    def _row(self, actor: Process, was: ChunkRow, row: ChunkRow, job: JobRow, *, retried: bool) -> None:
+        rules.chunk_moves(was, row, retried=retried)
+        calls = self._story.calls[row.job_id, row.chunk_index, job.run]
+        rules.in_budget(job, row, calls=calls, crash_limit=self._crash_limit)
+        self._fencing.moved(was, row, actor, self._database.now())
+        if row.status == was.status:
+            return
+        if row.status == ChunkStatus.COMPLETED:
+            self._story.completed_at[row.key] = self._clock()
+            rules.answered(row, self._story.texts[row.job_id])
+        if row.error_code == "worker_crashed":
+            self._story.worker_crashed(row.key)

@@ -1,0 +1,216 @@
+"""One history: a whole deployment in virtual time, made from the template, and played from one seed."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from functions.core.documents.s3 import S3Documents
+from functions.core.queues.sqs import SqsQueues
+from functions.core.settings import Settings
+from functions.core.store.database import Database
+from functions.core.store.sql import SqlStore
+from functions.core.wiring import Parts, make_timing
+from local.simulation.aws import S3, SQS, SimulatedS3, SimulatedSqs
+from local.simulation.bound import bound
+from local.simulation.calls import Calls
+from local.simulation.carried import Carried
+from local.simulation.clients import Clients
+from local.simulation.database import SimulatedDatabase
+from local.simulation.disturbances import Disturbances
+from local.simulation.ending import Ending
+from local.simulation.fate import Fate
+from local.simulation.faults import Fault, Faults
+from local.simulation.functions import Functions, Mapping
+from local.simulation.log import LogSink
+from local.simulation.loop import SimulatedLoop, Standstill
+from local.simulation.model import ModelOf, SimulatedModel
+from local.simulation.outages import Outages
+from local.simulation.process import Process
+from local.simulation.queue import SimulatedQueue
+from local.simulation.reconciler import Schedule
+from local.simulation.store import ToldStore
+from local.simulation.story import Story, Violation
+from local.simulation.trace import Trace
+from local.simulation.watch import Watch
+from local.simulation.way import WayToAws, WayToDatabase
+from local.template import Deployment
+
+_QUEUES = {"plan_queue": "PlanQueue", "chunk_queue": "ChunkQueue", "finalize_queue": "FinalizeQueue"}
+_MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What came of a seed."""
+
+    seed: int
+    violation: str | None
+    seconds: float  # virtual
+    recovery: float  # virtual seconds from the last fault until every job had ended
+    faults: Counter[Fault]
+    outcomes: Counter[str]
+    trace: Trace
+
+
+class World:
+    """A deployment and everything around it."""
+
+    def __init__(self, seed: int, database: SimulatedDatabase, deployment: Deployment, log: LogSink) -> None:
+        self.seed = seed
+        self.random = random = Random(seed)
+        self.trace = Trace(self.clock)
+        self.ends = random.choice((30.0, 100.0, 300.0))
+        self.faults = Faults(random, self.clock, end=self.ends)
+        self.fate = Fate(self.faults, random, self.trace)
+        self.loop = self.fate.loop = SimulatedLoop(random, self.fate.strike)
+        self.outages = Outages(random, self.faults, self.clock, end=self.ends)
+        self.settings = _settings(random, deployment)
+        self.story = Story()
+        self.database = database
+        self.deployment = deployment
+        database.begin(self.clock, self.loop.violations)
+        self.queues = self._queues()
+        self.s3 = SimulatedS3(self.faults, random)
+        self.sqs = SimulatedSqs({queue.name: queue for queue in self.queues.values()}, self.faults, random)
+        self.watch = Watch(
+            database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations,
+            crash_limit=self.settings.crash_limit,
+        )  # fmt: skip
+        self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
+        log.violations = self.loop.violations
+        self.model = SimulatedModel(self.faults, self.outages, random, self.story, self.calls, self.trace, self.fate)
+        self.carried = Carried(
+            [self.queues["ChunkQueue"], self.queues["ChunkDeadLetterQueue"]], self.watch, self.faults
+        )
+        self.functions = Functions(
+            self.loop, self.faults, self.fate, random, self.trace, self.parts, self.carried.check
+        )
+        self.mappings = self._mappings()
+        self.schedule = Schedule(deployment.functions["reconciler"], self.functions, database)
+        self.disturbances = Disturbances(
+            list(self.queues.values()), self.mappings, self.faults, random, self.trace, self.ends
+        )
+        self.ending = Ending(
+            self.functions, self.faults, self.watch, self.schedule, list(self.queues.values()), self.s3.objects,
+            self.story, self.model, self.clock, self.patience,
+        )  # fmt: skip
+        self.clients = Clients(
+            self.functions, random, self.story, self.trace, self.clock, self.ends * 0.6, self.patience
+        )
+
+    def clock(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self.loop.now
+
+    def patience(self) -> float:
+        """When every job must have ended."""
+        return self.ends + bound(self.settings, _MOST_ATTEMPTS)
+
+    def parts(self, process: Process) -> Parts:
+        """The product, wired for one invocation."""
+        random = self.random
+        to_database = WayToDatabase(
+            process, self.fate, self.outages, random, self.faults, self.database, self.watch.look
+        )
+        database = Database(self.database.engines, to_database, random=random)
+        store = SqlStore(database, make_timing(self.settings), renewals=database)
+        to_sqs = WayToAws(process, self.fate, self.outages, random, self.faults, SQS)
+        to_s3 = WayToAws(process, self.fate, self.outages, random, self.faults, S3)
+        sqs: Any = self.sqs
+        s3: Any = self.s3
+        return Parts(
+            settings=self.settings,
+            store=ToldStore(store, process, self.trace, self.clock),
+            queues=SqsQueues(
+                sqs, to_sqs, plan_queue=self.settings.plan_queue, chunk_queue=self.settings.chunk_queue,
+                finalize_queue=self.settings.finalize_queue,
+            ),
+            documents=S3Documents(s3, to_s3, bucket="bucket"),
+            providers=ModelOf(process, self.model),
+            random=random,
+            new_job_id=lambda: self.story.new_job(""),
+        )  # fmt: skip
+
+    def play(self) -> History:
+        """The whole history, or as far as the first broken promise."""
+        collects = gc.isenabled()
+        gc.disable()  # when it runs depends on the program, not on the seed
+        violation = None
+        try:
+            self.loop.run_until_complete(self._main())
+        except (Violation, Standstill) as found:
+            violation = str(found)
+            self.trace.note("VIOLATION", violation)
+        finally:
+            self.loop.bury()
+            self.loop.close()
+            if collects:
+                gc.enable()
+        return History(
+            self.seed, violation, self.clock(), self.ending.recovery, self.faults.counts, self._outcomes(), self.trace
+        )
+
+    async def _main(self) -> None:
+        for work in (*(mapping.run() for mapping in self.mappings), self.schedule.run(), self.disturbances.run()):
+            self.loop.spawn(work)
+        await self.clients.run()
+        await self.ending.run()
+
+    def _outcomes(self) -> Counter[str]:
+        jobs = Counter(f"job {job.status}" for job in self.watch.jobs.values())
+        chunks = Counter(f"chunk {row.status}" for rows in self.watch.chunks.values() for row in rows)
+        return (
+            self.story.outcomes
+            + self.functions.counts
+            + jobs
+            + chunks
+            + Counter({"job deleted": len(self.story.gone_at)})
+        )
+
+    def _queues(self) -> dict[str, SimulatedQueue]:
+        """The template's queues by logical id."""
+        made = {
+            spec.logical_id: SimulatedQueue(
+                spec.name, spec.visibility_timeout, self.loop, self.faults, self.random,
+                most_receives=spec.max_receive_count or 0,
+            )
+            for spec in self.deployment.queues.values()
+        }  # fmt: skip
+        for spec in self.deployment.queues.values():
+            if spec.dead_letter:
+                made[spec.logical_id].dead_letters = made[spec.dead_letter]
+        return made
+
+    def _mappings(self) -> list[Mapping]:
+        """The template's event source mappings."""
+        by_name = {queue.name: queue for queue in self.queues.values()}
+        return [
+            Mapping(
+                by_name[spec.queue_name], function, spec, self.functions,
+                concurrency=self.random.choice((2, spec.maximum_concurrency or 10)),
+            )
+            for function in self.deployment.functions.values()
+            for spec in function.mappings
+        ]  # fmt: skip
+
+
+def _settings(random: Random, deployment: Deployment) -> Settings:
+    """As on AWS, with limits so low that small documents meet them."""
+    given: dict[str, Any] = {
+        "_env_prefix": "PIECEWISE_SIMULATION_",  # the environment has no part in a history
+        "database_url": "sqlite://",
+        "bucket": "bucket",
+        **{name: deployment.queues[of].name for name, of in _QUEUES.items()},
+        "auth": "none",
+        "plan_inline_chunks": random.choice((1, 3, 20)),
+        "plan_block": random.choice((1, 2, 5, 1_000)),
+        "inline_result_bytes": random.choice((40, 1_048_576)),
+        "max_park": random.choice((300.0, 86_400.0)),
+        "hint_after": random.choice((60.0, 300.0)),
+        "hint_cap": random.choice((240.0, 3_600.0)),
+    }
+    return Settings(**given)

@@ -1,0 +1,330 @@
+"""Ways to break the product, each of which some history must show: what none shows, the simulator cannot see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+STORE = "functions/core/store"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A text in a file, and what takes its place. `seed`: one that has shown it, tried first."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    seed: int = 0
+
+    def apply(self, root: Path) -> None:
+        """Break the copy of the project at `root`. Raises ValueError when the text is not there exactly once."""
+        path = root / self.file
+        text = path.read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: {self.file} has its text {text.count(self.old)} times, not once")
+        path.write_text(text.replace(self.old, self.new))
+
+
+MUTATIONS = [
+    # -- claims and leases
+    Mutation(
+        "a claim takes over a living lease",
+        f"{STORE}/claiming.py",
+        "LEASE_OVER = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.lease_until < now())",
+        "LEASE_OVER = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.lease_until > 0)",
+    ),
+    Mutation(
+        "a claim does not count",
+        f"{STORE}/claiming.py",
+        "claim_no=chunks.c.claim_no + 1,",
+        "claim_no=chunks.c.claim_no,",
+    ),
+    Mutation(
+        "a claim has no crash limit",
+        f"{STORE}/claiming.py",
+        'chunks.c.crashes + _CRASHED < bindparam("crash_limit", type_=Integer),',
+        'chunks.c.crashes + _CRASHED < bindparam("crash_limit", type_=Integer) + 99,',
+    ),
+    Mutation(
+        "a claim comes before its time",
+        f"{STORE}/claiming.py",
+        "_MAY_START = and_(chunks.c.status == ChunkStatus.PENDING, _FENCED, NOT_EARLY)",
+        "_MAY_START = and_(chunks.c.status == ChunkStatus.PENDING, _FENCED)",
+    ),
+    Mutation(
+        "the job is not asked for before a call",
+        f"{STORE}/claiming.py",
+        "_WANTED = select(chunks.c.job_id, chunks.c.chunk_index).where(_OURS, OF_ACTIVE_JOB)",
+        "_WANTED = select(chunks.c.job_id, chunks.c.chunk_index).where(_OURS)",
+    ),
+    Mutation(
+        "a lease is never renewed",
+        "functions/chunk_worker/worker.py",
+        "background(self.leases.run(), self.writer.run())",
+        "background(self.writer.run())",
+    ),
+    Mutation(
+        "a lease ends too early",
+        f"{STORE}/sweeping.py",
+        "over = and_(_PROCESSING, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)",
+        "over = and_(_PROCESSING, chunks.c.lease_until < at + 30_000, chunks.c.crashes + 1 < timing.crash_limit)",
+    ),
+    Mutation(
+        "a lease's end is no crash",
+        f"{STORE}/sweeping.py",
+        '"crashes": chunks.c.crashes + 1,',
+        '"crashes": chunks.c.crashes,',
+    ),
+    Mutation(
+        "suspects are worked on with the others",
+        "functions/chunk_worker/worker.py",
+        "if len(claims) == 1 or not suspects:",
+        "if claims:",
+    ),
+    # -- what a worker writes
+    Mutation(
+        "a failure is not fenced",
+        f"{STORE}/ending.py",
+        "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
+        "ours = chunks.c.status == ChunkStatus.PROCESSING",
+    ),
+    Mutation(
+        "a failure overwrites a result",
+        f"{STORE}/ending.py",
+        "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
+        "ours = chunks.c.claim_no <= claim.claim_no + 1",
+    ),
+    Mutation(
+        "a parking is not fenced",
+        f"{STORE}/claiming.py",
+        "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _FENCED)",
+        "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _KEY.in_(select(chunks.c.job_id, "
+        "chunks.c.chunk_index).where(chunks.c.claim_no >= 0)))",
+    ),
+    Mutation(
+        "a later result replaces the first",
+        f"{STORE}/ending.py",
+        '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n            OPEN,\n',
+        '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n',
+    ),
+    Mutation(
+        "an attempt is counted again when its transaction is run again",
+        f"{STORE}/claiming.py",
+        ".where(_OURS, chunks.c.attempts.in_((claim.attempts, claim.attempts + 1)))\n        .values(\n"
+        "            attempts=claim.attempts + 1,",
+        ".where(_OURS)\n        .values(\n            attempts=chunks.c.attempts + 1,",
+    ),
+    Mutation(
+        "a rate limit is a failure",
+        "functions/core/outcomes.py",
+        '"rate_limited": Outcome.OUTAGE,',
+        '"rate_limited": Outcome.ERROR,',
+    ),
+    Mutation(
+        "a parked chunk has no hint",
+        f"{STORE}/claiming.py",
+        "hint_due_at=now() + park_ms + timing.hint_after_ms,",
+        "hint_due_at=None,",
+    ),
+    Mutation(
+        "a parked chunk is sent before it is committed",
+        "functions/chunk_worker/worker.py",
+        "        if await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled):\n"
+        "            await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], "
+        "min(900, math.ceil(seconds)))",
+        "        await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], 0)\n"
+        "        await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled)",
+    ),
+    Mutation(
+        "a batch that could not be claimed is acknowledged",
+        "functions/chunk_worker/worker.py",
+        "        return await inbox.hold_back(parts.queues, [record.message_id for record in records])\n",
+        "        return []\n",
+    ),
+    # -- counters
+    Mutation(
+        "messages are counted, not rows",
+        f"{STORE}/ending.py",
+        "    moved = connection.scalars(_complete(len(texts)), given).all()\n",
+        "    connection.scalars(_complete(len(texts)), given).all()\n    moved = [index for index, _ in texts]\n",
+    ),
+    Mutation(
+        "the counter's UPDATE has no WHERE",
+        f"{STORE}/counting.py",
+        '.where(jobs.c.job_id == bindparam("counted"))',
+        '.where(bindparam("counted").is_not(None))',
+    ),
+    Mutation(
+        "failures are not counted",
+        f"{STORE}/ending.py",
+        "return count(connection, job_id, moved, failed=True, finalize_after_ms=timing.finalize_after_ms)",
+        "return count(connection, job_id, [], failed=True, finalize_after_ms=timing.finalize_after_ms)",
+    ),
+    Mutation(
+        "the last chunk writes no due time for the finalizer",
+        f"{STORE}/counting.py",
+        "case((and_(done_then, ACTIVE), due), else_=jobs.c.finalize_due_at),",
+        "jobs.c.finalize_due_at,",
+    ),
+    # -- the plan
+    Mutation(
+        "the plan's end does not see that all chunks are done",
+        f"{STORE}/planning.py",
+        "finalize_due_at=case((done, now() + timing.finalize_after_ms), else_=jobs.c.finalize_due_at),",
+        "finalize_due_at=jobs.c.finalize_due_at,",
+    ),
+    Mutation(
+        "a block of the plan does not compare the cursor",
+        f"{STORE}/planning.py",
+        "        .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)\n        .values(\n            plan_chunk=",
+        "        .where(*_held(plan))\n        .values(\n            plan_chunk=",
+    ),
+    Mutation(
+        "a plan that goes on reads from the beginning",
+        "functions/planner/plan.py",
+        "for start, end in _blocks(held.next_byte, held.document_bytes):",
+        "for start, end in _blocks(0, held.document_bytes):",
+    ),
+    Mutation(
+        "the document comes after the job",
+        "functions/api/submit.py",
+        "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
+        "        await parts.store.create_job(job, spans)\n"
+        "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
+    ),
+    Mutation(
+        "messages are sent before the job is committed",
+        "functions/api/submit.py",
+        "    await _keep(parts, job, submission.data, spans)\n    await _announce(parts.queues, job_id, spans)\n",
+        "    await _announce(parts.queues, job_id, spans)\n    await _keep(parts, job, submission.data, spans)\n",
+    ),
+    # -- the end
+    Mutation(
+        "a finalizer ends a job that has ended",
+        f"{STORE}/finalizing.py",
+        "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
+        "        .where(jobs.c.job_id == task.job_id, ALL_DONE)\n",
+    ),
+    Mutation(
+        "a finalizer of an earlier run ends a job",
+        f"{STORE}/finalizing.py",
+        "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
+        "        .where(jobs.c.job_id == task.job_id, ACTIVE)\n",
+    ),
+    Mutation(
+        "results are put together in another order",
+        "functions/finalizer/finalize.py",
+        "        for result in page:\n",
+        "        for result in reversed(page):\n",
+    ),
+    Mutation(
+        "the planner's last block is not checked against the document",
+        f"{STORE}/planning.py",
+        "            total_chunks=plan.next_chunk,\n",
+        "            total_chunks=plan.next_chunk - 1,\n",
+    ),
+    # -- the reconciler and the dead letters
+    Mutation(
+        "hints that fell due are not sent",
+        "functions/reconciler/sweep.py",
+        'for name, step in (*steps, ("send due hints", self._due_hints)):',
+        "for name, step in steps:",
+    ),
+    Mutation(
+        "plans that fell due are not sent",
+        "functions/reconciler/sweep.py",
+        '            ("look after plans", self._plans),\n',
+        "",
+    ),
+    Mutation(
+        "finalizers that fell due are not sent",
+        "functions/reconciler/sweep.py",
+        '            ("look after finalizers", self._finalizers),\n',
+        "",
+    ),
+    Mutation(
+        "chunks that crashed for the last time are not failed",
+        "functions/reconciler/sweep.py",
+        '            ("fail crashed chunks", self._fail_crashed),\n',
+        "",
+    ),
+    Mutation(
+        "a dead letter fails a chunk that is worked on",
+        f"{STORE}/ending.py",
+        "    dead = or_(claimed, waiting)\n",
+        "    dead = or_(claimed, waiting, chunks.c.status == ChunkStatus.PROCESSING)\n",
+    ),
+    # -- a client's verbs
+    Mutation(
+        "a cancelled job goes on",
+        f"{STORE}/counting.py",
+        "ACTIVE = jobs.c.status.in_(ACTIVE_JOB)",
+        "ACTIVE = jobs.c.status.in_((*ACTIVE_JOB, JobStatus.CANCELLED))",
+    ),
+    Mutation(
+        "a job that has ended can be cancelled",
+        f"{STORE}/controlling.py",
+        "        .where(mine, ACTIVE)\n",
+        "        .where(mine)\n",
+    ),
+    Mutation(
+        "a retry does not compare the run",
+        f"{STORE}/controlling.py",
+        "        .where(_of(job_id, owner), jobs.c.run == run, jobs.c.status.in_(RETRIABLE_JOB))\n",
+        "        .where(_of(job_id, owner))\n",
+    ),
+    Mutation(
+        "a retry leaves the failures counted",
+        f"{STORE}/controlling.py",
+        "    uncount(connection, job_id, moved.rowcount)\n",
+        "",
+    ),
+    Mutation(
+        "a retry does not fence the run before it",
+        f"{STORE}/controlling.py",
+        '"claim_no": chunks.c.claim_no + 1,',
+        '"claim_no": chunks.c.claim_no,',
+    ),
+    Mutation(
+        "a retry gives no hint",
+        f"{STORE}/controlling.py",
+        '"hint_due_at": sent if first_due is None else case((chunks.c.chunk_index < first_due, sent), else_=now()),',
+        '"hint_due_at": None,',
+    ),
+    Mutation(
+        "a job's objects are deleted before its rows",
+        "functions/api/control.py",
+        "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
+        '    await parts.documents.delete(f"documents/{job_id}")\n'
+        "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
+    ),
+    # -- what surrounds them
+    Mutation(
+        "a transaction that writes begins deferred",
+        f"{STORE}/engines.py",
+        'write=_sqlite(url, "BEGIN IMMEDIATE", pool_size, clock),',
+        'write=_sqlite(url, "BEGIN", pool_size, clock),',
+    ),
+    Mutation(
+        "a broken connection is not tried again and nobody is told",
+        f"{STORE}/database.py",
+        'raise StoreUnavailable(f"the database is not available ({_cause(error)})") from error',
+        "return None",
+    ),
+    Mutation(
+        "the log quotes the document",
+        "functions/chunk_worker/worker.py",
+        "        return await self.caller.call(claim, text, lambda: self._provider(claim.model))\n",
+        '        logger.info("calling", extra={"text": text})\n'
+        "        return await self.caller.call(claim, text, lambda: self._provider(claim.model))\n",
+    ),
+    Mutation(
+        "a chunk's text begins a byte too late",
+        "functions/chunk_worker/spans.py",
+        "data[claim.span.byte_start - first : claim.span.byte_end - first]",
+        "data[claim.span.byte_start - first + 1 : claim.span.byte_end - first + 1]",
+    ),
+]
