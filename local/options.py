@@ -16,7 +16,8 @@ class Options:
     """A stack as the command line, a test or a benchmark wants it.
 
     `port` 0 takes a free one; `state_dir` None is a temporary directory, removed at the end; `model` None is what the
-    environment says, else `local`; `concurrency` is chunks in work at once; `simulate` are the simulated provider's
+    environment says, else `local`; `concurrency` is chunks in work at once; `workers` is processes among which
+    these are shared at most, None is one a core; `simulate` are the simulated provider's
     keys; `grace` is seconds that running calls get at the end; `env` overrides anything a process sees.
     """
 
@@ -24,6 +25,7 @@ class Options:
     state_dir: Path | None = None
     model: str | None = None
     concurrency: int = DEFAULT_CONCURRENCY
+    workers: int | None = None
     simulate: Mapping[str, str] = field(default_factory=dict)
     grace: float = 5.0
     start_timeout: float = 60.0
@@ -38,12 +40,12 @@ class Shares:
     invocations: tuple[int, ...]
 
 
-def shares(concurrency: int, batch_size: int, cpus: int) -> Shares:
-    """Spread `concurrency` chunks over invocations of at most `batch_size`, and these over at most `cpus` processes.
+def shares(concurrency: int, batch_size: int, processes: int) -> Shares:
+    """Spread `concurrency` chunks over invocations of at most `batch_size`, and these over at most so many processes.
 
     Never more than `concurrency` at once, and as near to it as whole, equal batches come.
     """
     invocations = -(-concurrency // batch_size)
-    workers = min(cpus, invocations)
+    workers = min(processes, invocations)
     each, rest = divmod(invocations, workers)
     return Shares(concurrency // invocations, tuple(each + (1 if worker < rest else 0) for worker in range(workers)))

@@ -13,9 +13,11 @@ import typer
 
 from local.cli.analyze import analyze
 from local.cli.bench import bench
+from local.cli.chaos import chaos
 from local.cli.exits import ERROR, NOT_REACHED, SIGNALLED, Ending
 from local.cli.say import note, out
 from local.cli.signals import Stopped
+from local.cli.simulation import simulate
 from local.cli.status import status
 from local.cli.up import up
 
@@ -45,6 +47,8 @@ app.command()(up)
 app.command()(analyze)
 app.command()(status)
 app.command()(bench)
+app.command()(simulate)
+app.command()(chaos)
 
 
 def main(arguments: list[str] | None = None) -> None:

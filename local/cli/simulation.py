@@ -10,7 +10,10 @@ from local.cli.exits import ERROR, Ending
 from local.cli.say import note, out
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from local.simulation.campaign import Broken, Tally
+    from local.simulation.faults import Fault
 
 _SHOWN = 80  # lines of a broken history
 _TENTHS = 10  # how often it is said how far it is
@@ -21,6 +24,9 @@ def simulate(
     first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 0,
     seed: Annotated[int | None, typer.Option(min=0, help="Play this one history only.")] = None,
     trace: Annotated[bool, typer.Option("--trace", help="With --seed: print the whole history.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="FAULT", help="Only this fault, as in poison; repeatable.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one a core.")] = None,
 ) -> None:
     """Play histories of a whole deployment in virtual time, with faults at every step, and check every promise.
@@ -30,9 +36,12 @@ def simulate(
     """
     if trace and seed is None:
         raise typer.BadParameter("one history is printed, so it needs --seed", param_hint="--trace")
-    tally = _one(seed, trace=trace) if seed is not None else _many(range(first, first + seeds), processes)
+    chosen = _faults(only or [])
+    tally = (
+        _one(seed, chosen, trace=trace) if seed is not None else _many(range(first, first + seeds), chosen, processes)
+    )
     for broken in tally.broken[:1]:
-        _show(broken, whole=trace)
+        _show(broken, chosen, whole=trace)
         raise Ending(f"seed {broken.seed}: {broken.violation}", ERROR)
     out(summary(tally))
 
@@ -51,16 +60,16 @@ def summary(tally: Tally) -> list[str]:
     ]
 
 
-def _one(seed: int, *, trace: bool) -> Tally:
+def _one(seed: int, only: Sequence[Fault], *, trace: bool) -> Tally:
     from local.simulation.campaign import play_block
     from local.simulation.simulator import play
 
     if trace:
-        out([f"{line}\n" for line in play(seed).trace.lines()])
-    return play_block([seed])
+        out([f"{line}\n" for line in play(seed, only).trace.lines()])
+    return play_block([seed], only)
 
 
-def _many(seeds: range, processes: int | None) -> Tally:
+def _many(seeds: range, only: Sequence[Fault], processes: int | None) -> Tally:
     from local.simulation.campaign import run
 
     said = 0
@@ -71,10 +80,21 @@ def _many(seeds: range, processes: int | None) -> Tally:
             said = _TENTHS * tally.histories // len(seeds)
             note(f"{tally.histories:,} of {len(seeds):,} histories, {tally.faults.total():,} faults")
 
-    return run(seeds, processes=processes, say=say)
+    return run(seeds, only=only, processes=processes, say=say)
 
 
-def _show(broken: Broken, *, whole: bool) -> None:
+def _show(broken: Broken, only: Sequence[Fault], *, whole: bool) -> None:
     for line in () if whole else broken.trace[-_SHOWN:]:
         note(line)
-    note(f"replay: piecewise simulate --seed {broken.seed} --trace")
+    chosen = "".join(f" --only {fault.name.lower()}" for fault in only)
+    note(f"replay: piecewise simulate --seed {broken.seed}{chosen} --trace")
+
+
+def _faults(names: Sequence[str]) -> list[Fault]:
+    from local.simulation.faults import Fault
+
+    known = {fault.name.lower(): fault for fault in Fault}
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is no fault; there are: {', '.join(known)}", param_hint="--only")
+    return [known[name] for name in names]

@@ -24,6 +24,9 @@ def up(
         str | None, typer.Option(help="The model of jobs that name none: local, simulated, openai:NAME, …")
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=1024, help="Chunks in work at once.")] = DEFAULT_CONCURRENCY,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that share them. Default: one a core.")
+    ] = None,
     simulate: Annotated[
         list[str] | None,
         typer.Option(
@@ -36,7 +39,7 @@ def up(
     run(
         Options(
             port=port, state_dir=state_dir, model=model or ("simulated" if keys else None), concurrency=concurrency,
-            simulate=keys,
+            workers=workers, simulate=keys,
         )
     )  # fmt: skip
 

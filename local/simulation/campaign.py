@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
@@ -45,12 +45,18 @@ class Tally:
         self.broken += other.broken
 
 
-def run(seeds: Sequence[int], *, processes: int | None = None, say: Callable[[Tally], None] | None = None) -> Tally:
-    """Play these seeds until one breaks a promise; `say` hears how far it is now and then."""
+def run(
+    seeds: Sequence[int],
+    *,
+    only: Collection[Fault] = frozenset(),
+    processes: int | None = None,
+    say: Callable[[Tally], None] | None = None,
+) -> Tally:
+    """Play these seeds, with `only` these faults, until one breaks a promise; `say` hears how far it is."""
     total = Tally()
     blocks = (seeds[start : start + _BLOCK] for start in range(0, len(seeds), _BLOCK))
     with ProcessPoolExecutor(processes or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-        for tally in _in_turn(pool, blocks):
+        for tally in _in_turn(pool, blocks, only):
             total.add(tally)
             if say:
                 say(total)
@@ -61,25 +67,25 @@ def run(seeds: Sequence[int], *, processes: int | None = None, say: Callable[[Ta
     return total
 
 
-def _in_turn(pool: ProcessPoolExecutor, blocks: Iterator[Sequence[int]]) -> Iterator[Tally]:
+def _in_turn(pool: ProcessPoolExecutor, blocks: Iterator[Sequence[int]], only: Collection[Fault]) -> Iterator[Tally]:
     """The tallies as they come; few blocks are under way at a time, so that a broken promise ends it soon."""
     under_way: set[Future[Tally]] = {
-        pool.submit(play_block, block) for block in islice(blocks, 2 * (os.cpu_count() or 1))
+        pool.submit(play_block, block, only) for block in islice(blocks, 2 * (os.cpu_count() or 1))
     }
     while under_way:
         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
         for future in done:
             yield future.result()
-        under_way |= {pool.submit(play_block, block) for block in islice(blocks, len(done))}
+        under_way |= {pool.submit(play_block, block, only) for block in islice(blocks, len(done))}
 
 
-def play_block(seeds: Sequence[int]) -> Tally:
+def play_block(seeds: Sequence[int], only: Collection[Fault] = frozenset()) -> Tally:
     """Some seeds, in this process, until one breaks a promise."""
     from local.simulation.simulator import play
 
     tally = Tally()
     for seed in seeds:
-        history = play(seed)
+        history = play(seed, only)
         broken = [Broken(seed, history.violation, history.trace.lines())] if history.violation else []
         tally.add(Tally(1, history.seconds, history.recovery, history.faults, history.outcomes, broken))
         if broken:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from random import Random
 
@@ -104,23 +104,29 @@ _OFTEN: dict[Fault, float] = {
     Fault.STRAY: 0.2,
     Fault.REDRIVE: 0.4,
 }
-_PRESENT = (0.1, 0.3, 0.6)  # of the faults are in a history at all: few at a time reach further than all at once
+# How many of the faults are in a history, and how strong they are there: few and strong reach further than all at once.
+_MIXTURES = ((0.1, 3.0), (0.3, 1.0), (0.6, 0.5))
+_MOST_OFTEN = 0.5
 
 
 class Faults:
-    """The faults of one history: a random choice of all, each at a strength of its own, until `end`."""
+    """The faults of one history, until `end`: a random choice of all, each at a strength of its own, or those given."""
 
-    def __init__(self, random: Random, clock: Callable[[], float], *, end: float) -> None:
+    def __init__(
+        self, random: Random, clock: Callable[[], float], *, end: float, only: Collection[Fault] = frozenset()
+    ) -> None:
         self._random = random
         self._clock = clock
         self._end = end
         self.counts: Counter[Fault] = Counter()
-        present = random.choice(_PRESENT)
+        share, strength = random.choice(_MIXTURES)
         self._rates = {
-            fault: min(0.5, often * 3 ** random.uniform(-1, 1))
+            fault: min(_MOST_OFTEN, often * strength * 3 ** random.uniform(-1, 1))
             for fault, often in _OFTEN.items()
-            if random.random() < present
+            if random.random() < share
         }
+        if only:
+            self._rates = {fault: min(_MOST_OFTEN, 3 * often) for fault, often in _OFTEN.items() if fault in only}
 
     def strikes(self, fault: Fault) -> bool:
         """Whether this one strikes now; counted if so."""

@@ -41,6 +41,7 @@ class SimulatedModel:
     calls: Calls
     trace: Trace
     fate: Fate
+    pace: float  # seconds, about
     curses: dict[Key, Fault | None] = field(default_factory=dict)
 
     async def analyse(self, process: Process, call: ModelCall) -> ModelAnswer:
@@ -61,7 +62,7 @@ class SimulatedModel:
         return ModelAnswer(text)
 
     async def _answer(self, process: Process, call: ModelCall) -> str:
-        await asyncio.sleep(self.random.uniform(0.01, 2.0))
+        await asyncio.sleep(self.pace * self.random.uniform(0.01, 2.0))
         await self._curse(process, (call.job_id, call.chunk_index))
         self._windows()
         match self.faults.one_of(*_PER_CALL):

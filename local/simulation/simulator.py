@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 from local.simulation.database import SimulatedDatabase
+from local.simulation.faults import Fault
 from local.simulation.log import LogSink, logged_to
 from local.simulation.world import History, World
 from local.template import Deployment, load_template
@@ -15,9 +17,9 @@ def _stage() -> tuple[SimulatedDatabase, Deployment]:
     return SimulatedDatabase(), load_template()
 
 
-def play(seed: int) -> History:
-    """The history of a seed."""
+def play(seed: int, only: Collection[Fault] = frozenset()) -> History:
+    """The history of a seed; `only`: with these faults and no others."""
     database, deployment = _stage()
     sink = LogSink()
     with logged_to(sink):
-        return World(seed, database, deployment, sink).play()
+        return World(seed, database, deployment, sink, only).play()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -59,12 +60,14 @@ class History:
 class World:
     """A deployment and everything around it."""
 
-    def __init__(self, seed: int, database: SimulatedDatabase, deployment: Deployment, log: LogSink) -> None:
+    def __init__(
+        self, seed: int, database: SimulatedDatabase, deployment: Deployment, log: LogSink, only: Collection[Fault]
+    ) -> None:
         self.seed = seed
         self.random = random = Random(seed)
         self.trace = Trace(self.clock)
         self.ends = random.choice((30.0, 100.0, 300.0))
-        self.faults = Faults(random, self.clock, end=self.ends)
+        self.faults = Faults(random, self.clock, end=self.ends, only=only)
         self.fate = Fate(self.faults, random, self.trace)
         self.loop = self.fate.loop = SimulatedLoop(random, self.fate.strike)
         self.outages = Outages(random, self.faults, self.clock, end=self.ends)
@@ -82,7 +85,16 @@ class World:
         )  # fmt: skip
         self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
         log.violations = self.loop.violations
-        self.model = SimulatedModel(self.faults, self.outages, random, self.story, self.calls, self.trace, self.fate)
+        self.model = SimulatedModel(
+            self.faults,
+            self.outages,
+            random,
+            self.story,
+            self.calls,
+            self.trace,
+            self.fate,
+            pace=random.choice((1.0, 1.0, 10.0, 50.0)),
+        )
         self.carried = Carried(
             [self.queues["ChunkQueue"], self.queues["ChunkDeadLetterQueue"]], self.watch, self.faults
         )

@@ -64,6 +64,15 @@ class Stack:
         """Process ids by name, as they are now: `moto`, `control`, `gateway`, `worker-1`, …"""
         return self._supervisor.pids() if self._supervisor is not None else {}
 
+    def ready(self) -> dict[str, int]:
+        """As `pids`, of those that have said that they are ready."""
+        return self._supervisor.ready() if self._supervisor is not None else {}
+
+    def aws_url(self) -> str:
+        """Where the queues and the bucket answer."""
+        assert self._supervisor is not None, "the stack is not up"
+        return str(self._supervisor.fact("moto")["endpoint_url"])
+
     def _start(self) -> None:
         listener = self._held.enter_context(_listen(self._options.port))
         port = listener.getsockname()[1]
@@ -90,7 +99,7 @@ class Stack:
 
     def _specs(self, state: StateDir, deployment: Deployment, listener: socket.socket) -> list[Spec]:
         (mapping,) = deployment.functions["chunk_worker"].mappings
-        share = shares(self._options.concurrency, mapping.batch_size, os.cpu_count() or 1)
+        share = shares(self._options.concurrency, mapping.batch_size, self._options.workers or os.cpu_count() or 1)
         grace, held = self._options.grace, (state.lock_fd,)
 
         def moto(facts: Facts) -> list[str]:

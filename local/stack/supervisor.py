@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from local.stack.child import Ended, Event, Facts, Process, Said, Spec
+from local.stack.child import Ended, Event, Facts, Line, Process, Said, Spec
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
@@ -45,7 +45,15 @@ class Supervisor:
 
     def pids(self) -> dict[str, int]:
         """The process ids of what runs now, by name."""
-        return {name: process.popen.pid for name, process in self._running.items()}
+        return {name: process.popen.pid for name, process in list(self._running.items())}
+
+    def ready(self) -> dict[str, int]:
+        """The process ids of what runs now and has said that it is ready."""
+        return {name: process.popen.pid for name, process in list(self._running.items()) if "ready" in process.heard}
+
+    def fact(self, name: str) -> Line:
+        """What a child has said last under that name. Raises KeyError."""
+        return self._facts[name]
 
     def start(self, timeout: float) -> None:
         """Start all at once and return when each has said that it is ready. Raises StackError; stop() in any case."""

@@ -17,7 +17,9 @@ PATIENCE = 170  # seconds after which a hunt is given up: a safety net, nothing 
 _PROGRAM = """
 import json, sys
 from local.simulation.campaign import play_block
-found = play_block(json.loads(sys.argv[1])).broken
+from local.simulation.faults import Fault
+seeds, only = json.loads(sys.argv[1])
+found = play_block(seeds, [Fault[name] for name in only]).broken
 print(json.dumps([[broken.seed, broken.violation] for broken in found]))
 """
 
@@ -35,8 +37,9 @@ def hunt(mutation: Mutation, seeds: Sequence[int]) -> tuple[int, str] | None:
     with tempfile.TemporaryDirectory(prefix="piecewise-mutation-") as name:
         root = Path(name)
         broken_copy(mutation, root)
+        asked = json.dumps([list(seeds), [fault.name for fault in mutation.only]])
         ended = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, json.dumps(list(seeds))],
+            [sys.executable, "-c", _PROGRAM, asked],
             cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=PATIENCE,
             check=False,
         )  # fmt: skip

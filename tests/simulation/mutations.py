@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.simulation.faults import Fault
+
 ROOT = Path(__file__).parents[2]
 STORE = "functions/core/store"
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A text in a file, and what takes its place. `seed`: one that has shown it, tried first."""
+    """A text in a file, and what takes its place. `only`: the faults under which it shows soonest; none: any."""
 
     name: str
     file: str
     old: str
     new: str
-    seed: int = 0
+    only: tuple[Fault, ...] = ()
 
     def apply(self, root: Path) -> None:
         """Break the copy of the project at `root`. Raises ValueError when the text is not there exactly once."""
@@ -47,12 +49,7 @@ MUTATIONS = [
         f"{STORE}/claiming.py",
         'chunks.c.crashes + _CRASHED < bindparam("crash_limit", type_=Integer),',
         'chunks.c.crashes + _CRASHED < bindparam("crash_limit", type_=Integer) + 99,',
-    ),
-    Mutation(
-        "a claim comes before its time",
-        f"{STORE}/claiming.py",
-        "_MAY_START = and_(chunks.c.status == ChunkStatus.PENDING, _FENCED, NOT_EARLY)",
-        "_MAY_START = and_(chunks.c.status == ChunkStatus.PENDING, _FENCED)",
+        only=(Fault.CRASH, Fault.DUPLICATE, Fault.POISON),
     ),
     Mutation(
         "the job is not asked for before a call",
@@ -69,20 +66,22 @@ MUTATIONS = [
     Mutation(
         "a lease ends too early",
         f"{STORE}/sweeping.py",
-        "over = and_(_PROCESSING, chunks.c.lease_until < at, chunks.c.crashes + 1 < timing.crash_limit)",
-        "over = and_(_PROCESSING, chunks.c.lease_until < at + 30_000, chunks.c.crashes + 1 < timing.crash_limit)",
+        "over = and_(_PROCESSING, chunks.c.lease_until < _AT, chunks.c.crashes + 1 < timing.crash_limit)",
+        "over = and_(_PROCESSING, chunks.c.lease_until < _AT + 30_000, chunks.c.crashes + 1 < timing.crash_limit)",
     ),
     Mutation(
         "a lease's end is no crash",
         f"{STORE}/sweeping.py",
         '"crashes": chunks.c.crashes + 1,',
         '"crashes": chunks.c.crashes,',
+        only=(Fault.POISON,),
     ),
     Mutation(
         "suspects are worked on with the others",
         "functions/chunk_worker/worker.py",
         "if len(claims) == 1 or not suspects:",
         "if claims:",
+        only=(Fault.POISON,),
     ),
     # -- what a worker writes
     Mutation(
@@ -90,12 +89,14 @@ MUTATIONS = [
         f"{STORE}/ending.py",
         "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
         "ours = chunks.c.status == ChunkStatus.PROCESSING",
+        only=(Fault.FREEZE, Fault.MODEL_SLOW, Fault.MODEL_ERROR, Fault.MODEL_PERMANENT),
     ),
     Mutation(
         "a failure overwrites a result",
         f"{STORE}/ending.py",
         "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
         "ours = chunks.c.claim_no <= claim.claim_no + 1",
+        only=(Fault.FREEZE, Fault.MODEL_SLOW, Fault.MODEL_ERROR, Fault.MODEL_PERMANENT),
     ),
     Mutation(
         "a parking is not fenced",
@@ -103,12 +104,14 @@ MUTATIONS = [
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _FENCED)",
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _KEY.in_(select(chunks.c.job_id, "
         "chunks.c.chunk_index).where(chunks.c.claim_no >= 0)))",
+        only=(Fault.FREEZE, Fault.MODEL_SLOW, Fault.MODEL_THROTTLED),
     ),
     Mutation(
         "a later result replaces the first",
         f"{STORE}/ending.py",
         '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n            OPEN,\n',
         '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n',
+        only=(Fault.FREEZE, Fault.MODEL_SLOW),
     ),
     Mutation(
         "an attempt is counted again when its transaction is run again",
@@ -116,18 +119,21 @@ MUTATIONS = [
         ".where(_OURS, chunks.c.attempts.in_((claim.attempts, claim.attempts + 1)))\n        .values(\n"
         "            attempts=claim.attempts + 1,",
         ".where(_OURS)\n        .values(\n            attempts=chunks.c.attempts + 1,",
+        only=(Fault.LOST_COMMIT_ANSWER, Fault.MODEL_ERROR),
     ),
     Mutation(
         "a rate limit is a failure",
         "functions/core/outcomes.py",
         '"rate_limited": Outcome.OUTAGE,',
         '"rate_limited": Outcome.ERROR,',
+        only=(Fault.MODEL_THROTTLED,),
     ),
     Mutation(
         "a parked chunk has no hint",
         f"{STORE}/claiming.py",
         "hint_due_at=now() + park_ms + timing.hint_after_ms,",
         "hint_due_at=None,",
+        only=(Fault.MODEL_THROTTLED,),
     ),
     Mutation(
         "a parked chunk is sent before it is committed",
@@ -137,12 +143,14 @@ MUTATIONS = [
         "min(900, math.ceil(seconds)))",
         "        await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], 0)\n"
         "        await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled)",
+        only=(Fault.MODEL_THROTTLED, Fault.SLOW),
     ),
     Mutation(
         "a batch that could not be claimed is acknowledged",
         "functions/chunk_worker/worker.py",
         "        return await inbox.hold_back(parts.queues, [record.message_id for record in records])\n",
         "        return []\n",
+        only=(Fault.DATABASE_OUTAGE, Fault.REFUSED),
     ),
     # -- counters
     Mutation(
@@ -150,6 +158,7 @@ MUTATIONS = [
         f"{STORE}/ending.py",
         "    moved = connection.scalars(_complete(len(texts)), given).all()\n",
         "    connection.scalars(_complete(len(texts)), given).all()\n    moved = [index for index, _ in texts]\n",
+        only=(Fault.FREEZE, Fault.DUPLICATE),
     ),
     Mutation(
         "the counter's UPDATE has no WHERE",
@@ -162,6 +171,7 @@ MUTATIONS = [
         f"{STORE}/ending.py",
         "return count(connection, job_id, moved, failed=True, finalize_after_ms=timing.finalize_after_ms)",
         "return count(connection, job_id, [], failed=True, finalize_after_ms=timing.finalize_after_ms)",
+        only=(Fault.MODEL_PERMANENT,),
     ),
     Mutation(
         "the last chunk writes no due time for the finalizer",
@@ -181,12 +191,14 @@ MUTATIONS = [
         f"{STORE}/planning.py",
         "        .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)\n        .values(\n            plan_chunk=",
         "        .where(*_held(plan))\n        .values(\n            plan_chunk=",
+        only=(Fault.FREEZE, Fault.DUPLICATE),
     ),
     Mutation(
         "a plan that goes on reads from the beginning",
         "functions/planner/plan.py",
         "for start, end in _blocks(held.next_byte, held.document_bytes):",
         "for start, end in _blocks(0, held.document_bytes):",
+        only=(Fault.CRASH, Fault.S3_REFUSED),
     ),
     Mutation(
         "the document comes after the job",
@@ -194,12 +206,14 @@ MUTATIONS = [
         "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
         "        await parts.store.create_job(job, spans)\n"
         "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
+        only=(Fault.SLOW, Fault.S3_REFUSED),
     ),
     Mutation(
         "messages are sent before the job is committed",
         "functions/api/submit.py",
         "    await _keep(parts, job, submission.data, spans)\n    await _announce(parts.queues, job_id, spans)\n",
         "    await _announce(parts.queues, job_id, spans)\n    await _keep(parts, job, submission.data, spans)\n",
+        only=(Fault.SLOW,),
     ),
     # -- the end
     Mutation(
@@ -207,12 +221,14 @@ MUTATIONS = [
         f"{STORE}/finalizing.py",
         "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
         "        .where(jobs.c.job_id == task.job_id, ALL_DONE)\n",
+        only=(Fault.FREEZE, Fault.DUPLICATE, Fault.SLOW),
     ),
     Mutation(
         "a finalizer of an earlier run ends a job",
         f"{STORE}/finalizing.py",
         "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
         "        .where(jobs.c.job_id == task.job_id, ACTIVE)\n",
+        only=(Fault.FREEZE, Fault.DUPLICATE, Fault.MODEL_PERMANENT, Fault.SLOW),
     ),
     Mutation(
         "results are put together in another order",
@@ -232,30 +248,35 @@ MUTATIONS = [
         "functions/reconciler/sweep.py",
         'for name, step in (*steps, ("send due hints", self._due_hints)):',
         "for name, step in steps:",
+        only=(Fault.PURGE, Fault.SEND_LOST),
     ),
     Mutation(
         "plans that fell due are not sent",
         "functions/reconciler/sweep.py",
         '            ("look after plans", self._plans),\n',
         "",
+        only=(Fault.PURGE, Fault.SEND_LOST),
     ),
     Mutation(
         "finalizers that fell due are not sent",
         "functions/reconciler/sweep.py",
         '            ("look after finalizers", self._finalizers),\n',
         "",
+        only=(Fault.PURGE, Fault.SEND_LOST),
     ),
     Mutation(
         "chunks that crashed for the last time are not failed",
         "functions/reconciler/sweep.py",
         '            ("fail crashed chunks", self._fail_crashed),\n',
         "",
+        only=(Fault.POISON,),
     ),
     Mutation(
         "a dead letter fails a chunk that is worked on",
         f"{STORE}/ending.py",
         "    dead = or_(claimed, waiting)\n",
         "    dead = or_(claimed, waiting, chunks.c.status == ChunkStatus.PROCESSING)\n",
+        only=(Fault.DEAD_LETTER, Fault.DUPLICATE, Fault.MODEL_SLOW),
     ),
     # -- a client's verbs
     Mutation(
@@ -275,24 +296,28 @@ MUTATIONS = [
         f"{STORE}/controlling.py",
         "        .where(_of(job_id, owner), jobs.c.run == run, jobs.c.status.in_(RETRIABLE_JOB))\n",
         "        .where(_of(job_id, owner))\n",
+        only=(Fault.MODEL_PERMANENT,),
     ),
     Mutation(
         "a retry leaves the failures counted",
         f"{STORE}/controlling.py",
         "    uncount(connection, job_id, moved.rowcount)\n",
         "",
+        only=(Fault.MODEL_PERMANENT,),
     ),
     Mutation(
         "a retry does not fence the run before it",
         f"{STORE}/controlling.py",
         '"claim_no": chunks.c.claim_no + 1,',
         '"claim_no": chunks.c.claim_no,',
+        only=(Fault.MODEL_PERMANENT,),
     ),
     Mutation(
         "a retry gives no hint",
         f"{STORE}/controlling.py",
         '"hint_due_at": sent if first_due is None else case((chunks.c.chunk_index < first_due, sent), else_=now()),',
         '"hint_due_at": None,',
+        only=(Fault.MODEL_PERMANENT,),
     ),
     Mutation(
         "a job's objects are deleted before its rows",
@@ -313,6 +338,7 @@ MUTATIONS = [
         f"{STORE}/database.py",
         'raise StoreUnavailable(f"the database is not available ({_cause(error)})") from error',
         "return None",
+        only=(Fault.DATABASE_OUTAGE, Fault.REFUSED),
     ),
     Mutation(
         "the log quotes the document",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,15 +37,23 @@ def test_a_trace_is_of_one_history(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--seed" in capsys.readouterr().err
 
 
+def test_faults_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["simulate", "--seeds", "1", "--only", "gremlins"])
+    assert ended.value.code == 2
+    assert "there are: crash," in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
 def test_a_broken_promise_is_shown_with_the_command_that_replays_it(tmp_path: Path) -> None:
     [mutation] = [each for each in MUTATIONS if each.name == "messages are counted, not rows"]
     broken_copy(mutation, tmp_path)
-    program = f"from local.cli.main import main; main(['simulate', '--seed', '{mutation.seed}'])"
+    arguments = ["simulate", "--seeds", "40", "--only", "freeze", "--only", "duplicate"]
+    program = f"from local.cli.main import main; main({arguments})"
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True,
         text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
-    assert f"replay: piecewise simulate --seed {mutation.seed} --trace" in ended.stderr
+    assert re.search("replay: piecewise simulate --seed [0-9]+ --only freeze --only duplicate --trace", ended.stderr)
     assert "its rows say" in ended.stderr
     assert "Traceback" not in ended.stderr

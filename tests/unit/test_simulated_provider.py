@@ -162,6 +162,17 @@ def test_limit_and_log_hold_across_processes_and_threads(tmp_path: Path) -> None
     assert sum(line["outcome"] == "rate_limited" for line in lines) == 80
 
 
+def test_an_outage_lasts_as_long_as_its_file_is_there(tmp_path: Path) -> None:
+    switch = tmp_path / "outage"
+    model = provider(outage=str(switch), latency="1")
+    assert outcomes(model, [a_call()]) == [("ok", 1.0)]
+    for written, code in (("", "unavailable"), ("rate_limited\n", "rate_limited"), ("no code", "unavailable")):
+        switch.write_text(written)
+        assert outcomes(model, [a_call()]) == [(code, 0.0)]
+    switch.unlink()
+    assert outcomes(model, [a_call()]) == [("ok", 1.0)]
+
+
 def test_a_damaged_limit_file_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "simulated-rate").write_text("not a number")
     ended = outcomes(provider(scratch=tmp_path, rate_limit="1"), [a_call(), a_call()])
@@ -218,6 +229,7 @@ def test_one_provider_serves_the_loops_of_many_threads() -> None:
         ("seed", "1.5"),
         ("log", "/no/such/directory/log"),
         ("log", "/"),
+        ("outage", "/no/such/directory/outage"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_option(key: str, value: str) -> None:

@@ -78,6 +78,8 @@ def test_each_begins_when_what_it_needs_is_there_and_gets_the_facts(tmp_path: Pa
     with supervised(tmp_path, specs) as supervisor:
         supervisor.start(60)
         assert supervisor.pids().keys() == {"moto", "control", "worker"}
+        assert supervisor.ready() == supervisor.pids()
+        assert supervisor.fact("control")["event"] == "control"
 
 
 def test_a_child_that_fails_to_start_ends_the_start_with_its_words(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class SimulatedProvider:
             self._limit = RateLimit(options.rate_limit, bucket)
 
     async def analyse(self, call: ModelCall) -> ModelAnswer:
-        """The digest of the text, after the latency. Raises ProviderError: rate_limited, server_error, or an outage's."""
+        """The digest of the text, after the latency. Raises ProviderError: rate_limited, server_error, an outage's."""
         start = self._clock()
         outcome = "cancelled"  # unless the call comes to an end
         try:

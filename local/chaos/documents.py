@@ -1,0 +1,44 @@
+"""Documents for a stack under chaos: of several sizes, some with pages that the model always refuses. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+POISON = "hemlock"
+"""A chunk whose text contains it always fails."""
+
+MARK = "quillwort"
+"""Each sentence of a document has it, and nothing else that this project writes: a log that has it has quoted."""
+
+_WORDS = ("sea", "whale", "été", "naïve", "海", "ship", "log", "\N{SPOUTING WHALE}", "harbour", "\N{ANCHOR}")
+# Weight, fewest and most chunks, about: the first are planned in the API, the others by the planner.
+_SIZES = ((60, 1, 20), (32, 21, 60), (8, 100, 200))
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to submit; `label` travels as the job's instructions, so that a row tells what it was made from."""
+
+    number: int
+    text: str
+    max_chunk_chars: int
+    label: str
+
+
+def document(seed: int, number: int) -> Document:
+    """The document of that number."""
+    random = Random(f"{seed}/{number}")
+    [(_, fewest, most)] = random.choices(_SIZES, weights=[weight for weight, _, _ in _SIZES])
+    limit = random.randint(80, 200)
+    poisoned = random.random() < 0.15
+    size, text = random.randint(fewest, most) * limit * 3 // 4, ""
+    while len(text) < size:
+        text += _sentence(random, poison=poisoned and random.random() < 0.1)
+    return Document(number, text, limit, f"chaos document {number}")
+
+
+def _sentence(random: Random, *, poison: bool) -> str:
+    words = [MARK, *random.choices(_WORDS, k=random.randint(2, 6)), *([POISON] if poison else [])]
+    random.shuffle(words)
+    return " ".join(words) + random.choice((". ", ".\n\n"))
