@@ -11,9 +11,11 @@ from local.simulation.faults import Fault, Faults
 from local.simulation.rows import ACTIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from local.simulation.queue import SimulatedQueue
+    from local.simulation.rows import ChunkRow
+    from local.simulation.story import Key
     from local.simulation.watch import Watch
 
 # What neither loses a message nor stops an invocation before it has sent what it must.
@@ -36,21 +38,40 @@ class Carried:
     watch: Watch
     faults: Faults
 
-    def check(self) -> None:
-        """To be called while no invocation is under way."""
-        if any(count and fault not in HARMLESS for fault, count in self.faults.counts.items()):
-            return
-        newest: dict[tuple[str, int], int] = {}
-        for job_id, index, claim_no in self._messages():
-            newest[job_id, index] = max(claim_no, newest.get((job_id, index), -1))
-        for rows in self.watch.chunks.values():
-            for row in rows:
-                waits = row.status == ChunkStatus.PENDING and self.watch.jobs[row.job_id].status in ACTIVE
-                if waits and newest.get(row.key, -1) < row.claim_no:
-                    self.watch.violations.append(f"nothing was lost, and no message carries {row.key}")
+    def at_rest(self) -> None:
+        """To be called while no invocation is under way: every waiting chunk has its message."""
+        if self._nothing_lost():
+            newest = self._newest()
+            for rows in self.watch.chunks.values():
+                for row in rows:
+                    self._check(row, newest)
 
-    def _messages(self) -> Iterable[tuple[str, int, int]]:
+    def acknowledged(self, bodies: Sequence[str]) -> None:
+        """To be called when messages were: a chunk that still waits for one of these has another."""
+        if not self._nothing_lost():
+            return
+        newest = self._newest()
+        for body in map(json.loads, bodies):
+            rows = self.watch.chunks.get(body["job_id"], [])
+            if (
+                body.get("chunk_index", len(rows)) < len(rows)
+                and rows[body["chunk_index"]].claim_no == body["claim_no"]
+            ):
+                self._check(rows[body["chunk_index"]], newest)
+
+    def _nothing_lost(self) -> bool:
+        return all(fault in HARMLESS for fault, count in self.faults.counts.items() if count)
+
+    def _newest(self) -> dict[Key, int]:
+        """The newest claim number that a message carries, by chunk."""
+        newest: dict[Key, int] = {}
         for queue in self.queues:
-            for message in queue.messages.values():
-                body = json.loads(message.body)
-                yield body["job_id"], body["chunk_index"], body["claim_no"]
+            for body in (json.loads(message.body) for message in queue.messages.values()):
+                key = (body["job_id"], body["chunk_index"])
+                newest[key] = max(body["claim_no"], newest.get(key, -1))
+        return newest
+
+    def _check(self, row: ChunkRow, newest: Mapping[Key, int]) -> None:
+        waits = row.status == ChunkStatus.PENDING and self.watch.jobs[row.job_id].status in ACTIVE
+        if waits and newest.get(row.key, -1) < row.claim_no:
+            self.watch.violations.append(f"nothing was lost, and no message carries {row.key}")

@@ -43,6 +43,7 @@ class Clients:
     trace: Trace
     clock: Callable[[], float]
     last: float  # seconds: when the last of them begins
+    restless: float  # how likely a client cancels, or deletes
     patience: Callable[[], float]  # until when a job must have ended
 
     async def run(self) -> None:
@@ -54,7 +55,7 @@ class Clients:
         job_id = await self._submit(number)
         if job_id is None:
             return
-        wishes = [wish for wish in (self._cancel, self._delete) if self.random.random() < 0.15]
+        wishes = [wish for wish in (self._cancel, self._delete) if self.random.random() < self.restless]
         twice = [wish for wish in wishes if self.random.random() < 0.3]
         await asyncio.gather(self._follow(job_id), *(self._later(wish, job_id) for wish in wishes + twice))
 

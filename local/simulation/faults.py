@@ -106,6 +106,7 @@ _OFTEN: dict[Fault, float] = {
 }
 # How many of the faults are in a history, and how strong they are there: few and strong reach further than all at once.
 _MIXTURES = ((0.1, 3.0), (0.3, 1.0), (0.6, 0.5))
+_ALONE = (2.0, 10.0)  # how strong faults are that were asked for
 _MOST_OFTEN = 0.5
 
 
@@ -126,7 +127,8 @@ class Faults:
             if random.random() < share
         }
         if only:
-            self._rates = {fault: min(_MOST_OFTEN, 3 * often) for fault, often in _OFTEN.items() if fault in only}
+            strength = random.choice(_ALONE)
+            self._rates = {f: min(_MOST_OFTEN, strength * often) for f, often in _OFTEN.items() if f in only}
 
     def strikes(self, fault: Fault) -> bool:
         """Whether this one strikes now; counted if so."""

@@ -21,6 +21,7 @@ from local.simulation.process import OUTSIDE, Process
 
 if TYPE_CHECKING:
     from functions.core.ports import Deadline
+    from local.simulation.carried import Carried
     from local.simulation.fate import Fate
     from local.simulation.loop import SimulatedLoop
     from local.simulation.queue import Message, SimulatedQueue
@@ -64,7 +65,7 @@ class Ended(Generic[T]):
 
 @dataclass
 class Functions:
-    """Starts invocations. `parts_of` wires a process; `at_rest` is called whenever none is under way any more."""
+    """Starts invocations. `parts_of` wires a process; `carried` is told what ends."""
 
     loop: SimulatedLoop
     faults: Faults
@@ -72,7 +73,7 @@ class Functions:
     random: Random
     trace: Trace
     parts_of: Callable[[Process], Parts]
-    at_rest: Callable[[], None]
+    carried: Carried
     numbers: itertools.count[int] = field(default_factory=itertools.count)
     running: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -101,7 +102,7 @@ class Functions:
 
     def _rest(self) -> None:
         if not self.running:
-            self.at_rest()
+            self.carried.at_rest()
 
     def _time_out(self, process: Process) -> None:
         if process.alive:
@@ -161,10 +162,11 @@ class Mapping:
         if ended.answer is None:
             return  # it died: nothing is acknowledged
         stay = {item["itemIdentifier"] for item in ended.answer["batchItemFailures"]}
-        for message in batch:
-            lost = self.functions.faults.strikes(Fault.DELETE_LOST)
-            if message.message_id not in stay and not lost:
+        taken = [message for message in batch if message.message_id not in stay]
+        for message in taken:
+            if not self.functions.faults.strikes(Fault.DELETE_LOST):
                 self.queue.delete(message.receipt)
+        self.functions.carried.acknowledged([message.body for message in taken])
 
     def _main(self, batch: list[Message]) -> Main[dict[str, list[dict[str, str]]]]:
         event = {"Records": [_record(message) for message in batch]}

@@ -46,7 +46,7 @@ class SimulatedQueue:
         """Take a message; SQS may hand it out twice, and late."""
         copies = 2 if self.faults.strikes(Fault.DUPLICATE) else 1
         for _ in range(copies):
-            late = self.random.choice((1, 20, 400)) if self.faults.strikes(Fault.LATE) else 0
+            late = self.random.choice((1, 20, 70, 400)) if self.faults.strikes(Fault.LATE) else 0
             number = f"{self.name}-{next(self.numbers)}"
             due = self.loop.now + delay + late + self.random.uniform(0, 0.05)
             self.messages[number] = Message(number, body, due, delayed=delay > 0)

@@ -86,6 +86,8 @@ def in_budget(job: JobRow, row: ChunkRow, *, calls: int, crash_limit: int) -> No
     """Attempts and crashes; no attempt is counted for which no call was made that counts."""
     if row.attempts > job.max_attempts or row.crashes > crash_limit:
         raise Violation(f"chunk {row.key} has {row.attempts} attempts and {row.crashes} crashes")
+    if row.status == ChunkStatus.PROCESSING and row.crashes >= crash_limit:
+        raise Violation(f"chunk {row.key} is worked on after {row.crashes} crashes")
     if row.attempts > calls:
         raise Violation(f"chunk {row.key} counts {row.attempts} attempts, and {calls} calls were made that count")
 

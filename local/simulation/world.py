@@ -98,9 +98,7 @@ class World:
         self.carried = Carried(
             [self.queues["ChunkQueue"], self.queues["ChunkDeadLetterQueue"]], self.watch, self.faults
         )
-        self.functions = Functions(
-            self.loop, self.faults, self.fate, random, self.trace, self.parts, self.carried.check
-        )
+        self.functions = Functions(self.loop, self.faults, self.fate, random, self.trace, self.parts, self.carried)
         self.mappings = self._mappings()
         self.schedule = Schedule(deployment.functions["reconciler"], self.functions, database)
         self.disturbances = Disturbances(
@@ -111,7 +109,14 @@ class World:
             self.story, self.model, self.clock, self.patience,
         )  # fmt: skip
         self.clients = Clients(
-            self.functions, random, self.story, self.trace, self.clock, self.ends * 0.6, self.patience
+            self.functions,
+            random,
+            self.story,
+            self.trace,
+            self.clock,
+            self.ends * 0.6,
+            restless=random.choice((0.1, 0.4)),
+            patience=self.patience,
         )
 
     def clock(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +15,7 @@ from functions.core.messages import parse_chunk, parse_finalize, parse_plan
 from functions.core.model import ChunkHint, PlanHint
 from functions.core.queues.sqs import BATCH, SENDERS, SENDS, SqsQueues, make_sqs
 from functions.core.threads import inline, on_threads
+from tests.fixtures.logs import LogLines
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -98,12 +98,12 @@ def test_held_back_messages_come_back_at_their_new_time(
     assert sorted(bodies(sqs, queue_names["chunk_queue"])) == sorted(message["Body"] for message in messages[:4])
 
 
-def test_holding_back_never_raises_and_says_nothing_sensitive(sqs: SQSClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_holding_back_never_raises_and_says_nothing_sensitive(sqs: SQSClient, log_lines: LogLines) -> None:
     nowhere = SqsQueues(sqs, inline, **NAMES)
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(nowhere.hold_back([("a-secret-handle", 30)]))
-    assert "NonExistentQueue" in caplog.text
-    assert "a-secret-handle" not in caplog.text
+    asyncio.run(nowhere.hold_back([("a-secret-handle", 30)]))
+    [line] = log_lines()
+    assert "NonExistentQueue" in line["error"]
+    assert "a-secret-handle" not in str(line)
 
 
 def test_an_unknown_receipt_handle_is_no_trouble(queues: SqsQueues) -> None:

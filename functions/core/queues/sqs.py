@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Lock
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from functions.core.aws import ANY_FAILURE, client_config, reason
 from functions.core.errors import QueueUnavailable
+from functions.core.logs import logger
 from functions.core.messages import dump_chunk, dump_finalize, dump_plan
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _COUNTS: tuple[QueueAttributeNameType, ...] = (
 )
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 def make_sqs(session: boto3.Session, *, endpoint_url: str | None = None, connections: int = 10) -> SQSClient:
@@ -84,7 +83,7 @@ class SqsQueues:
             try:
                 await self._call("ChangeMessageVisibilityBatch", partial(self._hide, batch))
             except QueueUnavailable as error:
-                log.warning("messages come back by the queue's own timeout: %s", error)
+                logger.warning("messages come back by the queue's own timeout", extra={"error": str(error)})
 
     async def _send_batches(self, batches: Iterator[Sequence[ChunkHint]], delay: int) -> None:
         """Take batches until there are none, together with the other senders."""
