@@ -93,7 +93,7 @@ class Clients:
 
     async def _follow(self, job_id: str) -> None:
         """Poll until the job has ended and is to be retried no more."""
-        retries = self.random.choice((0, 0, 1, 2))
+        retries = self.random.choice((0, 1, 1, 2))
         seen: JobView | None = None
         while True:
             await asyncio.sleep(self.random.uniform(1, 20))
@@ -106,7 +106,7 @@ class Clients:
             seen = view
             if view.status in (JobStatus.PARTIAL_SUCCESS, JobStatus.FAILED) and retries:
                 retries -= 1
-                both = 2 if self.random.random() < 0.3 else 1
+                both = self.random.choice((1, 2))
                 await asyncio.gather(*(self._retry(job_id) for _ in range(both)))
             elif view.status not in ACTIVE_JOB:
                 return

@@ -24,15 +24,16 @@ _GLANCE = 5.0  # seconds between two looks
 _MOST_LOOKS = 2_000
 # After one of these an object may stay behind, for the bucket's lifecycle rule to find.
 _LEAVES_OBJECTS = frozenset(Fault) - {
-    Fault.DUPLICATE, Fault.LATE, Fault.FREEZE, Fault.COLD_START, Fault.SKEW, Fault.MODEL_ERROR, Fault.MODEL_THROTTLED,
-    Fault.MODEL_SLOW, Fault.MODEL_PERMANENT, Fault.PURGE, Fault.CONCURRENCY, Fault.DELETE_LOST, Fault.WRONG_DEPTH,
-    Fault.STRAY, Fault.THROTTLED_FUNCTION, Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE, Fault.MODEL_SILENT,
+    Fault.DUPLICATE, Fault.LATE, Fault.DELETE_LOST, Fault.WRONG_DEPTH, Fault.PURGE, Fault.STRAY,
+    Fault.FREEZE, Fault.ZOMBIE, Fault.COLD_START, Fault.SKEW, Fault.CONCURRENCY, Fault.THROTTLED_FUNCTION, Fault.SLOW,
+    Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SLOW, Fault.MODEL_SILENT, Fault.MODEL_PERMANENT,
+    Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE,
 }  # fmt: skip
 
 # After one of these a lease may end though the chunk had no part in it.
 _KILLS = frozenset(
     {
-        Fault.CRASH, Fault.CRASH_IN_TRANSACTION, Fault.FREEZE, Fault.FREEZE_IN_TRANSACTION, Fault.TIMEOUT,
+        Fault.CRASH, Fault.CRASH_IN_TRANSACTION, Fault.FREEZE, Fault.FREEZE_IN_TRANSACTION, Fault.ZOMBIE, Fault.TIMEOUT,
         Fault.REFUSED, Fault.LOST_IN_TRANSACTION, Fault.LOST_COMMIT, Fault.LOST_COMMIT_ANSWER, Fault.SERIALIZATION,
         Fault.DATABASE_OUTAGE,
     }

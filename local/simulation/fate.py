@@ -46,9 +46,9 @@ class Fate:
         if mourner:
             mourner()
 
-    def freeze(self, process: Process, why: Fault) -> None:
-        """It stands still for a while."""
-        seconds = self._random.choice(_FROZEN) * self._random.uniform(0.5, 1.5)
+    def freeze(self, process: Process, why: Fault, seconds: float | None = None) -> None:
+        """It stands still for so long, or for a while."""
+        seconds = self._random.choice(_FROZEN) * self._random.uniform(0.5, 1.5) if seconds is None else seconds
         self._trace.note(process.name, why, f"for {seconds:.1f} s")
         process.blows += 1
         self.loop.freeze(process, seconds)

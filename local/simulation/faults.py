@@ -16,6 +16,7 @@ class Fault(StrEnum):
     CRASH_IN_TRANSACTION = "an invocation crashes between two statements"
     FREEZE = "an invocation freezes and wakes"
     FREEZE_IN_TRANSACTION = "an invocation freezes between two statements, and its session is ended"
+    ZOMBIE = "an invocation freezes during a model call, and wakes when its lease is over"
     TIMEOUT = "an invocation is killed at its deadline"
     POISON = "a chunk kills the invocation that calls the model with it"
     COLD_START = "a cold start"
@@ -66,6 +67,7 @@ _OFTEN: dict[Fault, float] = {
     Fault.CRASH_IN_TRANSACTION: 0.006,
     Fault.FREEZE: 0.002,
     Fault.FREEZE_IN_TRANSACTION: 0.004,
+    Fault.ZOMBIE: 0.02,
     Fault.THROTTLED_FUNCTION: 0.03,
     Fault.COLD_START: 0.2,
     Fault.SKEW: 0.3,
@@ -106,7 +108,7 @@ _OFTEN: dict[Fault, float] = {
 }
 # How many of the faults are in a history, and how strong they are there: few and strong reach further than all at once.
 _MIXTURES = ((0.1, 3.0), (0.3, 1.0), (0.6, 0.5))
-_ALONE = (2.0, 10.0)  # how strong faults are that were asked for
+_ALONE = (2.0, 20.0)  # how strong faults are that were asked for
 _MOST_OFTEN = 0.5
 
 

@@ -63,6 +63,11 @@ class SimulatedModel:
 
     async def _answer(self, process: Process, call: ModelCall) -> str:
         await asyncio.sleep(self.pace * self.random.uniform(0.01, 2.0))
+        if self.faults.strikes(Fault.ZOMBIE):
+            self.fate.freeze(process, Fault.ZOMBIE, self.random.uniform(65, 200))
+            await asyncio.sleep(0)
+        if self.faults.strikes(Fault.MODEL_SLOW):
+            await asyncio.sleep(self.random.uniform(5, 118))
         await self._curse(process, (call.job_id, call.chunk_index))
         self._windows()
         match self.faults.one_of(*_PER_CALL):
@@ -72,8 +77,6 @@ class SimulatedModel:
                 raise self._error(_THROTTLED)
             case Fault.MODEL_SILENT:
                 await asyncio.sleep(_SILENT)
-            case Fault.MODEL_SLOW:
-                await asyncio.sleep(self.random.uniform(5, 118))
             case Fault.MODEL_BUG:
                 raise AdapterBug(call.text)
         return answer_to(call.job_id, call.chunk_index, call.text)
@@ -98,7 +101,7 @@ class SimulatedModel:
         return ProviderError(self.random.choice(codes), "simulated", retry_after=wish)
 
 
-_PER_CALL = (Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SILENT, Fault.MODEL_SLOW, Fault.MODEL_BUG)
+_PER_CALL = (Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SILENT, Fault.MODEL_BUG)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,14 +91,14 @@ MUTATIONS = [
         f"{STORE}/ending.py",
         "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
         "ours = chunks.c.status == ChunkStatus.PROCESSING",
-        only=(Fault.FREEZE, Fault.MODEL_PERMANENT, Fault.MODEL_ERROR),
+        only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_PERMANENT),
     ),
     Mutation(
         "a failure overwrites a result",
         f"{STORE}/ending.py",
         "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
         "ours = chunks.c.claim_no <= claim.claim_no + 1",
-        only=(Fault.FREEZE, Fault.MODEL_ERROR),
+        only=(Fault.ZOMBIE, Fault.MODEL_ERROR),
     ),
     Mutation(
         "a parking is not fenced",
@@ -106,14 +106,14 @@ MUTATIONS = [
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _FENCED)",
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _KEY.in_(select(chunks.c.job_id, "
         "chunks.c.chunk_index).where(chunks.c.claim_no >= 0)))",
-        only=(Fault.FREEZE, Fault.MODEL_SLOW, Fault.MODEL_THROTTLED),
+        only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_THROTTLED),
     ),
     Mutation(
         "a later result replaces the first",
         f"{STORE}/ending.py",
         '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n            OPEN,\n',
         '            chunks.c.chunk_index.in_(bindparam("indexes", expanding=True)),\n',
-        only=(Fault.FREEZE, Fault.MODEL_SLOW),
+        only=(Fault.ZOMBIE,),
     ),
     Mutation(
         "an attempt is counted again when its transaction is run again",
@@ -160,7 +160,7 @@ MUTATIONS = [
         f"{STORE}/ending.py",
         "    moved = connection.scalars(_complete(len(texts)), given).all()\n",
         "    connection.scalars(_complete(len(texts)), given).all()\n    moved = [index for index, _ in texts]\n",
-        only=(Fault.FREEZE, Fault.DUPLICATE),
+        only=(Fault.ZOMBIE,),
     ),
     Mutation(
         "the counter's UPDATE has no WHERE",
@@ -187,7 +187,7 @@ MUTATIONS = [
         f"{STORE}/planning.py",
         "finalize_due_at=case((done, now() + timing.finalize_after_ms), else_=jobs.c.finalize_due_at),",
         "finalize_due_at=jobs.c.finalize_due_at,",
-        only=(Fault.SLOW,),
+        only=(Fault.FREEZE,),
     ),
     Mutation(
         "a block of the plan does not compare the cursor",
@@ -299,7 +299,7 @@ MUTATIONS = [
         f"{STORE}/controlling.py",
         "        .where(_of(job_id, owner), jobs.c.run == run, jobs.c.status.in_(RETRIABLE_JOB))\n",
         "        .where(_of(job_id, owner))\n",
-        only=(Fault.MODEL_PERMANENT,),
+        only=(Fault.MODEL_PERMANENT, Fault.SLOW),
     ),
     Mutation(
         "a retry leaves the failures counted",
@@ -328,6 +328,7 @@ MUTATIONS = [
         "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
         '    await parts.documents.delete(f"documents/{job_id}")\n'
         "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
+        only=(Fault.SLOW, Fault.MODEL_SLOW),
     ),
     # -- what surrounds them
     Mutation(
