@@ -126,5 +126,5 @@ class Ending:
         if any(count and fault in _KILLS for fault, count in self.faults.counts.items()):
             return
         for key in sorted(self.story.crashed_out):
-            if self.model.curses.get(key) is not Fault.POISON:
+            if not self.model.poisoned.get(key):
                 raise Violation(f"only poisoned chunks crash their workers, and {key} was given up for it")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from local.simulation.trace import Trace
 
 _FROZEN = (2.0, 30.0, 90.0, 250.0)  # seconds: within a lease, past it, past several
+_SHORT = ("Planner", "Finalizer", "DeadLetter")  # take few steps in a history: each is struck more often
+_FEW_STEPS = 5
+_PAST_ITS_LEASE = (65.0, 200.0)  # seconds: longer than a lease, shorter than a function may take
 
 
 class Fate:
@@ -28,12 +31,22 @@ class Fate:
 
     def strike(self, process: Process) -> bool:
         """Whether a fault keeps the process from its next step."""
-        fault = self._faults.one_of(Fault.CRASH, Fault.FREEZE)
+        short = process.name.startswith(_SHORT)
+        fault = self._faults.one_of(*(Fault.CRASH, Fault.FREEZE) * (_FEW_STEPS if short else 1))
         if fault is Fault.CRASH:
             self.kill(process, fault)
         elif fault is Fault.FREEZE:
             self.freeze(process, fault)
+        elif short and not process.blows and self._random.random() < 1 / _FEW_STEPS:
+            return self.turn_into_zombie(process)
         return fault is not None
+
+    def turn_into_zombie(self, process: Process) -> bool:
+        """Maybe freeze it for longer than its lease lasts."""
+        if not self._faults.strikes(Fault.ZOMBIE):
+            return False
+        self.freeze(process, Fault.ZOMBIE, self._random.uniform(*_PAST_ITS_LEASE))
+        return True
 
     def kill(self, process: Process, why: Fault) -> None:
         """It dies; whoever waits for it is told."""

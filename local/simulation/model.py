@@ -32,7 +32,7 @@ class AdapterBug(Exception):
 
 @dataclass
 class SimulatedModel:
-    """Shared by all invocations. Some chunks are cursed for ever; everything else is drawn call by call."""
+    """Shared by all invocations. Some chunks are poisoned for ever; everything else is drawn call by call."""
 
     faults: Faults
     outages: Outages
@@ -42,7 +42,7 @@ class SimulatedModel:
     trace: Trace
     fate: Fate
     pace: float  # seconds, about
-    curses: dict[Key, Fault | None] = field(default_factory=dict)
+    poisoned: dict[Key, bool] = field(default_factory=dict)
 
     async def analyse(self, process: Process, call: ModelCall) -> ModelAnswer:
         """One call, from its start to whatever comes of it."""
@@ -63,16 +63,17 @@ class SimulatedModel:
 
     async def _answer(self, process: Process, call: ModelCall) -> str:
         await asyncio.sleep(self.pace * self.random.uniform(0.01, 2.0))
-        if self.faults.strikes(Fault.ZOMBIE):
-            self.fate.freeze(process, Fault.ZOMBIE, self.random.uniform(65, 200))
-            await asyncio.sleep(0)
+        if self.fate.turn_into_zombie(process):
+            await asyncio.sleep(0)  # the next step is taken after the thaw
         if self.faults.strikes(Fault.MODEL_SLOW):
             await asyncio.sleep(self.random.uniform(5, 118))
-        await self._curse(process, (call.job_id, call.chunk_index))
+        await self._poison(process, (call.job_id, call.chunk_index))
         self._windows()
         match self.faults.one_of(*_PER_CALL):
             case Fault.MODEL_ERROR:
                 raise self._error(_FAILED)
+            case Fault.MODEL_PERMANENT:
+                raise self._error(_REFUSED)
             case Fault.MODEL_THROTTLED:
                 raise self._error(_THROTTLED)
             case Fault.MODEL_SILENT:
@@ -81,14 +82,12 @@ class SimulatedModel:
                 raise AdapterBug(call.text)
         return answer_to(call.job_id, call.chunk_index, call.text)
 
-    async def _curse(self, process: Process, key: Key) -> None:
-        if key not in self.curses:
-            self.curses[key] = self.faults.one_of(Fault.POISON, Fault.MODEL_PERMANENT)
-        if self.curses[key] is Fault.POISON:
+    async def _poison(self, process: Process, key: Key) -> None:
+        if key not in self.poisoned:
+            self.poisoned[key] = self.faults.strikes(Fault.POISON)
+        if self.poisoned[key]:
             self.fate.kill(process, Fault.POISON)
             await asyncio.sleep(_SILENT)  # the dead do not wake
-        if self.curses[key] is Fault.MODEL_PERMANENT:
-            raise self._error(_REFUSED)
 
     def _windows(self) -> None:
         if self.outages.now(Fault.MODEL_OUTAGE):
@@ -101,7 +100,9 @@ class SimulatedModel:
         return ProviderError(self.random.choice(codes), "simulated", retry_after=wish)
 
 
-_PER_CALL = (Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SILENT, Fault.MODEL_BUG)
+_PER_CALL = (
+    Fault.MODEL_ERROR, Fault.MODEL_PERMANENT, Fault.MODEL_THROTTLED, Fault.MODEL_SILENT, Fault.MODEL_BUG,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class JobRow(NamedTuple):
     error_code: str | None
     plan_due_at: int | None
     finalize_due_at: int | None
+    finished_at: int | None
 
 
 class ChunkRow(NamedTuple):
@@ -66,7 +67,8 @@ Chunks = dict[str, list[ChunkRow]]
 
 _JOBS = (
     "SELECT job_id, status, run, total_chunks, chunks_completed, chunks_failed, max_attempts, max_chunk_chars, "
-    "analysis_result, result_key, error_code, plan_due_at, finalize_due_at FROM analysis_jobs"
+    "analysis_result, result_key, error_code, plan_due_at, finalize_due_at, "
+    "finished_at FROM analysis_jobs"
 )
 _CHUNKS = (
     "SELECT job_id, chunk_index, status, claim_no, attempts, crashes, char_start, char_end, byte_start, byte_end, "

@@ -27,8 +27,8 @@ def job_moves(was: JobRow, job: JobRow) -> None:
     if was.total is not None and job.total != was.total:
         raise Violation(f"the total of {job.job_id} goes from {was.total} to {job.total}")
     ended = was.status not in ACTIVE and not retried
-    if ended and (job.result, job.result_key, job.error_code) != (was.result, was.result_key, was.error_code):
-        raise Violation(f"the result of {job.job_id} changed after its end")
+    if ended and (job.result, job.result_key, job.finished_at) != (was.result, was.result_key, was.finished_at):
+        raise Violation(f"{job.job_id} ended twice in run {job.run}")
 
 
 def counters(job: JobRow, rows: list[ChunkRow]) -> None:

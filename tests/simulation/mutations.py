@@ -94,13 +94,6 @@ MUTATIONS = [
         only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_PERMANENT),
     ),
     Mutation(
-        "a failure overwrites a result",
-        f"{STORE}/ending.py",
-        "ours = and_(chunks.c.status == ChunkStatus.PROCESSING, chunks.c.claim_no == claim.claim_no)",
-        "ours = chunks.c.claim_no <= claim.claim_no + 1",
-        only=(Fault.ZOMBIE, Fault.MODEL_ERROR),
-    ),
-    Mutation(
         "a parking is not fenced",
         f"{STORE}/claiming.py",
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _FENCED)",
@@ -187,7 +180,7 @@ MUTATIONS = [
         f"{STORE}/planning.py",
         "finalize_due_at=case((done, now() + timing.finalize_after_ms), else_=jobs.c.finalize_due_at),",
         "finalize_due_at=jobs.c.finalize_due_at,",
-        only=(Fault.FREEZE,),
+        only=(Fault.CRASH,),
     ),
     Mutation(
         "a block of the plan does not compare the cursor",
@@ -224,14 +217,14 @@ MUTATIONS = [
         f"{STORE}/finalizing.py",
         "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
         "        .where(jobs.c.job_id == task.job_id, ALL_DONE)\n",
-        only=(Fault.FREEZE, Fault.DUPLICATE, Fault.SLOW),
+        only=(Fault.ZOMBIE,),
     ),
     Mutation(
         "a finalizer of an earlier run ends a job",
         f"{STORE}/finalizing.py",
         "        .where(jobs.c.job_id == task.job_id, jobs.c.run == task.run, ACTIVE, ALL_DONE)\n",
         "        .where(jobs.c.job_id == task.job_id, ACTIVE)\n",
-        only=(Fault.FREEZE, Fault.DUPLICATE, Fault.MODEL_PERMANENT, Fault.SLOW),
+        only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_PERMANENT),
     ),
     Mutation(
         "results are put together in another order",
@@ -299,7 +292,7 @@ MUTATIONS = [
         f"{STORE}/controlling.py",
         "        .where(_of(job_id, owner), jobs.c.run == run, jobs.c.status.in_(RETRIABLE_JOB))\n",
         "        .where(_of(job_id, owner))\n",
-        only=(Fault.MODEL_PERMANENT, Fault.SLOW),
+        only=(Fault.MODEL_PERMANENT, Fault.SLOW, Fault.MODEL_SLOW),
     ),
     Mutation(
         "a retry leaves the failures counted",
