@@ -96,7 +96,7 @@ class Clients:
         retries = self.random.choice((0, 1, 1, 2))
         seen: JobView | None = None
         while True:
-            await asyncio.sleep(self.random.uniform(1, 20))
+            await asyncio.sleep(self.random.uniform(1, 30))
             view = await self._look(job_id)
             if view is None:
                 continue
@@ -140,7 +140,7 @@ class Clients:
             raise Violation(f"the progress of {view.job_id} goes back to {percent} %")
 
     async def _later(self, wish: Callable[[str], Awaitable[None]], job_id: str) -> None:
-        await asyncio.sleep(self.random.choice((5.0, 30.0, 120.0)) * self.random.random())
+        await asyncio.sleep(self.random.choice((2.0, 10.0, 60.0)) * self.random.random())
         await wish(job_id)
 
     async def _cancel(self, job_id: str) -> None:

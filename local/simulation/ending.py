@@ -59,9 +59,8 @@ class Ending:
     async def run(self) -> None:
         """Raises Violation when the end is not what was promised."""
         self.faults.stop()
-        start = self.clock()
         await self._until(self._all_ended, "jobs have not ended")
-        self.recovery = self.clock() - start
+        self.recovery = max(0.0, max(self.story.ended_at.values(), default=0.0) - self.faults.last)
         await self._until(lambda: not self.functions.running, "an invocation has not ended")
         before = self._state()
         await self._until(self._drained, "messages are left in the queues")

@@ -108,7 +108,7 @@ _OFTEN: dict[Fault, float] = {
 }
 # How many of the faults are in a history, and how strong they are there: few and strong reach further than all at once.
 _MIXTURES = ((0.1, 3.0), (0.3, 1.0), (0.6, 0.5))
-_ALONE = (2.0, 20.0)  # how strong faults are that were asked for
+_ALONE = (5.0, 20.0)  # how strong faults are that were asked for
 _MOST_OFTEN = 0.5
 
 
@@ -122,6 +122,7 @@ class Faults:
         self._clock = clock
         self._end = end
         self.counts: Counter[Fault] = Counter()
+        self.last = 0.0  # when the last of them struck
         share, strength = random.choice(_MIXTURES)
         self._rates = {
             fault: min(_MOST_OFTEN, often * strength * 3 ** random.uniform(-1, 1))
@@ -137,7 +138,7 @@ class Faults:
         rate = self._rates.get(fault)
         if rate is None or self._random.random() >= rate or self._clock() > self._end:
             return False
-        self.counts[fault] += 1
+        self.struck(fault)
         return True
 
     def one_of(self, *faults: Fault) -> Fault | None:
@@ -152,5 +153,6 @@ class Faults:
         self._end = min(self._end, self._clock())
 
     def struck(self, fault: Fault) -> None:
-        """Count one that came about by itself."""
+        """Count one that struck, maybe by itself."""
         self.counts[fault] += 1
+        self.last = self._clock()

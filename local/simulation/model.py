@@ -48,18 +48,22 @@ class SimulatedModel:
         """One call, from its start to whatever comes of it."""
         run = self.calls.begin(process, call)
         key = (call.job_id, call.chunk_index, run)
-        self.story.calls[key] += 1
+        self._count(key, 1)
         try:
             text = await self._answer(process, call)
         except ProviderError as error:
             self.trace.note(process.name, "model", f"{call.job_id}/{call.chunk_index} #{call.attempt}: {error.code}")
             self.story.outcomes[f"call {error.code}"] += 1
             if error.code in _THROTTLED:
-                self.story.calls[key] -= 1  # a rate limit is not a failure
+                self._count(key, -1)  # a rate limit is not a failure
             raise
         self.trace.note(process.name, "model", f"{call.job_id}/{call.chunk_index} #{call.attempt}: answered")
         self.story.outcomes["call answered"] += 1
         return ModelAnswer(text)
+
+    def _count(self, key: tuple[str, int, int], calls: int) -> None:
+        self.story.calls[key] += calls
+        self.story.all_calls[key[:2]] += calls
 
     async def _answer(self, process: Process, call: ModelCall) -> str:
         await asyncio.sleep(self.pace * self.random.uniform(0.01, 2.0))

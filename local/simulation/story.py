@@ -30,6 +30,7 @@ class Story:
     ended_at: dict[str, float] = field(default_factory=dict)  # when a job was seen to be active no more
     crashed_out: set[Key] = field(default_factory=set)  # chunks given up because their workers crashed
     calls: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # that count: (job_id, chunk_index, run)
+    all_calls: Counter[Key] = field(default_factory=Counter)  # those of all runs
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def worker_crashed(self, key: Key) -> None:

@@ -81,7 +81,7 @@ class Watch:
 
     def _row(self, actor: Process, was: ChunkRow, row: ChunkRow, job: JobRow, *, retried: bool) -> None:
         rules.chunk_moves(was, row, retried=retried)
-        calls = self._story.calls[row.job_id, row.chunk_index, job.run]
+        calls = self._story.all_calls[row.key]  # of every run: a late result of an earlier one counts in this
         rules.in_budget(job, row, calls=calls, crash_limit=self._crash_limit)
         self._fencing.moved(was, row, actor, self._database.now())
         if row.status == was.status:

@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -42,6 +43,15 @@ from local.template import Deployment
 
 _QUEUES = {"plan_queue": "PlanQueue", "chunk_queue": "ChunkQueue", "finalize_queue": "FinalizeQueue"}
 _MOST_ATTEMPTS = 5
+_DRAWN: dict[str, tuple[float, ...]] = {
+    "plan_inline_chunks": (1, 3, 20),
+    "plan_block": (1, 2, 5, 1_000),
+    "inline_result_bytes": (40, 1_048_576),
+    "max_park": (300.0, 86_400.0),
+    "hint_after": (60.0, 300.0),
+    "hint_cap": (240.0, 3_600.0),
+    "reconciler_passes": (1, 1, 2),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class World:
         self.seed = seed
         self.random = random = Random(seed)
         self.trace = Trace(self.clock)
-        self.ends = random.choice((30.0, 100.0, 300.0))
+        self.ends = random.choice((20.0, 80.0, 240.0))
         self.faults = Faults(random, self.clock, end=self.ends, only=only)
         self.fate = Fate(self.faults, random, self.trace)
         self.loop = self.fate.loop = SimulatedLoop(random, self.fate.strike)
@@ -115,7 +125,7 @@ class World:
             self.trace,
             self.clock,
             self.ends * 0.6,
-            restless=random.choice((0.1, 0.4)),
+            restless=random.choice((0.1, 0.5)),
             patience=self.patience,
         )
 
@@ -217,17 +227,17 @@ class World:
 
 def _settings(random: Random, deployment: Deployment) -> Settings:
     """As on AWS, with limits so low that small documents meet them."""
-    given: dict[str, Any] = {
+    drawn = {name: random.choice(values) for name, values in _DRAWN.items()}
+    named = {name: deployment.queues[of].name for name, of in _QUEUES.items()}
+    return _made((*named.items(), *drawn.items()))
+
+
+@cache
+def _made(given: tuple[tuple[str, Any], ...]) -> Settings:
+    fixed: dict[str, Any] = {
         "_env_prefix": "PIECEWISE_SIMULATION_",  # the environment has no part in a history
         "database_url": "sqlite://",
         "bucket": "bucket",
-        **{name: deployment.queues[of].name for name, of in _QUEUES.items()},
         "auth": "none",
-        "plan_inline_chunks": random.choice((1, 3, 20)),
-        "plan_block": random.choice((1, 2, 5, 1_000)),
-        "inline_result_bytes": random.choice((40, 1_048_576)),
-        "max_park": random.choice((300.0, 86_400.0)),
-        "hint_after": random.choice((60.0, 300.0)),
-        "hint_cap": random.choice((240.0, 3_600.0)),
     }
-    return Settings(**given)
+    return Settings(**fixed, **dict(given))

@@ -288,13 +288,6 @@ MUTATIONS = [
         "        .where(mine)\n",
     ),
     Mutation(
-        "a retry does not compare the run",
-        f"{STORE}/controlling.py",
-        "        .where(_of(job_id, owner), jobs.c.run == run, jobs.c.status.in_(RETRIABLE_JOB))\n",
-        "        .where(_of(job_id, owner))\n",
-        only=(Fault.MODEL_PERMANENT, Fault.SLOW, Fault.MODEL_SLOW),
-    ),
-    Mutation(
         "a retry leaves the failures counted",
         f"{STORE}/controlling.py",
         "    uncount(connection, job_id, moved.rowcount)\n",

@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.hunt import PATIENCE, hunt
 from tests.simulation.mutations import MUTATIONS, Mutation
 
-SEEDS = range(100)
+SEEDS = range(200)
 
 Hunts = dict[str, "Future[tuple[int, str] | None]"]
 
