@@ -82,8 +82,10 @@ async def _announce(parts: Parts, job_id: str, retried: Retried) -> None:
 
 
 async def _delete_object(parts: Parts, job_id: str, key: str) -> None:
-    """Best effort: what stays behind is found by the bucket's lifecycle rule."""
+    """Best effort: the log names what stays behind."""
     try:
         await parts.documents.delete(key)
     except Retryable as error:
-        logger.warning("an object of a deleted job stays behind", extra={"job_id": job_id, "reason": str(error)})
+        logger.error(
+            "an object of a deleted job stays behind", extra={"job_id": job_id, "key": key, "reason": str(error)}
+        )

@@ -85,8 +85,11 @@ class Batch:
         for claim in lost:
             self.leases.drop(claim)
             logger.info("the chunk is not ours or not wanted any more", extra=where(claim))
-        if lost:
-            await self._give_up(lost)
+        try:
+            if lost:
+                await self._give_up(lost)
+        except Retryable as error:  # their leases end by themselves; the others' calls are not to wait for that
+            logger.warning("claims were not given up", extra={"claims": len(lost), "error": str(error)})
         return [claim for claim in claims if claim not in lost]
 
     async def _give_up(self, claims: Sequence[Claim]) -> int:

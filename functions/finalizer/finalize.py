@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from functions.core.errors import Retryable
+from functions.core.errors import DocumentsUnavailable, Retryable
 from functions.core.keys import result_key
 from functions.core.logs import logger
 from functions.core.model import Failure, FinalizeTask
 from functions.core.results import SEPARATOR, error_summary
-from functions.core.settings import Settings
 from functions.core.wiring import Parts
 
 PAGE = 200  # results read at a time
@@ -25,17 +24,24 @@ class Assembled:
     size: int | None
 
 
+_NOTHING = Assembled(None, None, None)
+
+
 async def finalize(parts: Parts, job_id: str, run: int) -> None:
     """End a job whose chunks are all terminal; anything else is somebody else's or done. Raises Retryable."""
     task = await parts.store.begin_finalize(job_id, run)
     if task is None:
         logger.info("nothing to finalize", extra={"job_id": job_id, "run": run})
         return
+    if task.tries > parts.settings.finalize_tries:
+        await _finish(parts, task, _NOTHING, _given_up(task))
+        return
     try:
-        given_up = _given_up(parts.settings, task)
-        result = Assembled(None, None, None) if given_up else await _assemble(parts, task)
-        await _finish(parts, task, result, given_up)
+        await _finish(parts, task, await _assemble(parts, task), None)
     except Retryable as error:
+        if isinstance(error, DocumentsUnavailable) and task.waiting_ms > parts.settings.max_park * 1000:
+            await _finish(parts, task, _NOTHING, _given_up(task))
+            return
         # not a try: the reconciler brings it back, and the message that brought it here may go
         if await parts.store.rest_finalize(task, seconds=parts.settings.finalize_after):
             logger.error("the result waits", extra={"job_id": job_id, "run": run, "error": str(error)})
@@ -43,12 +49,11 @@ async def finalize(parts: Parts, job_id: str, run: int) -> None:
             logger.info("the result is not ours or not wanted any more", extra={"job_id": job_id, "run": run})
 
 
-def _given_up(settings: Settings, task: FinalizeTask) -> Failure | None:
-    if task.tries <= settings.finalize_tries and task.waiting_ms <= settings.max_park * 1000:
-        return None
-    tries = task.tries - 1
+def _given_up(task: FinalizeTask) -> Failure:
+    hours = task.waiting_ms / 3_600_000
     return Failure(
-        "assembly_failed", f"the result was not put together in {tries} tries; the chunks' own results are kept"
+        "assembly_failed",
+        f"the result was not put together in {task.tries} tries and {hours:.1f} h; the chunks' own results are kept",
     )
 
 
@@ -87,7 +92,7 @@ async def _forget(parts: Parts, task: FinalizeTask, result: Assembled) -> None:
 
 async def _assemble(parts: Parts, task: FinalizeTask) -> Assembled:
     if not task.progress.completed:
-        return Assembled(None, None, None)
+        return _NOTHING
     limit = parts.settings.inline_result_bytes
     pieces = _pieces(parts, task)
     head = bytearray()

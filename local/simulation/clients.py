@@ -35,7 +35,7 @@ class NoAnswer(Exception):
 
 @dataclass
 class Clients:
-    """All clients of a history. `raise_on` ends it with a violation."""
+    """All clients of a history. Each believes what it is told: where that does not hold, it raises Violation."""
 
     functions: Functions
     random: Random
@@ -185,6 +185,8 @@ class Clients:
         ended = await self.functions.invoke("api", _API_TIMEOUT, main)
         if isinstance(ended.error, Retryable) or ended.died:
             raise NoAnswer
-        if ended.error is not None:
+        if isinstance(ended.error, Rejected):
             raise ended.error
+        if ended.error is not None:
+            raise Violation(f"the api room let out {ended.error!r}")
         return cast("T", ended.answer)  # it has not died

@@ -92,10 +92,11 @@ class Ending:
 
     def _state(self) -> list[tuple[object, ...]]:
         """Everything that a client can see, and what fences."""
-        jobs = [tuple(job) for job in self.watch.jobs.values()]
+        jobs: list[tuple[object, ...]] = [tuple(job) for job in self.watch.jobs.values()]
         rows = [
             (
                 row.key,
+                row.claim_no,
                 row.status in OPEN_CHUNK or row.status,
                 row.attempts,
                 row.result,

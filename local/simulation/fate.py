@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _FROZEN = (2.0, 30.0, 90.0, 250.0)  # seconds: within a lease, past it, past several
 _SHORT = ("Planner", "Finalizer", "DeadLetter")  # take few steps in a history: each is struck more often
 _FEW_STEPS = 5
-_PAST_ITS_LEASE = (65.0, 200.0)  # seconds: longer than a lease, shorter than a function may take
 
 
 class Fate:
@@ -38,14 +37,14 @@ class Fate:
         elif fault is Fault.FREEZE:
             self.freeze(process, fault)
         elif short and not process.blows and self._random.random() < 1 / _FEW_STEPS:
-            return self.turn_into_zombie(process)
+            return self.turn_into_zombie(process, self._random.uniform(65, 250))
         return fault is not None
 
-    def turn_into_zombie(self, process: Process) -> bool:
-        """Maybe freeze it for longer than its lease lasts."""
+    def turn_into_zombie(self, process: Process, seconds: float) -> bool:
+        """Maybe freeze it for so long, which is longer than its lease lasts."""
         if not self._faults.strikes(Fault.ZOMBIE):
             return False
-        self.freeze(process, Fault.ZOMBIE, self._random.uniform(*_PAST_ITS_LEASE))
+        self.freeze(process, Fault.ZOMBIE, seconds)
         return True
 
     def kill(self, process: Process, why: Fault) -> None:

@@ -135,11 +135,20 @@ class Faults:
 
     def strikes(self, fault: Fault) -> bool:
         """Whether this one strikes now; counted if so."""
-        rate = self._rates.get(fault)
-        if rate is None or self._random.random() >= rate or self._clock() > self._end:
+        if not self.drawn(fault):
             return False
         self.struck(fault)
         return True
+
+    def drawn(self, fault: Fault) -> bool:
+        """The same, uncounted."""
+        rate = self._rates.get(fault)
+        return rate is not None and self._random.random() < rate and not self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether everything works from now on."""
+        return self._clock() > self._end
 
     def one_of(self, *faults: Fault) -> Fault | None:
         """The first of them that strikes."""

@@ -18,9 +18,11 @@ class Fencing:
     def __init__(self) -> None:
         self._holders: dict[tuple[Key, int], Process] = {}
 
-    def moved(self, was: ChunkRow, row: ChunkRow, actor: Process, now: int) -> None:
+    def moved(self, was: ChunkRow, row: ChunkRow, actor: Process, now: int, *, active: bool) -> None:
         """One row, changed by one transaction of `actor` at `now` (milliseconds). Raises Violation."""
         if row.claim_no > was.claim_no and row.status == ChunkStatus.PROCESSING:
+            if not active:
+                raise Violation(f"{actor.name} claims {row.key}, whose job is not active")
             if was.not_before is not None and was.not_before > now:
                 raise Violation(f"{actor.name} claims {row.key} {was.not_before - now} ms before its time")
             self._holders[row.key, row.claim_no] = actor
@@ -31,7 +33,7 @@ class Fencing:
             return
         if was.lease_until is not None and was.lease_until >= now:
             raise Violation(f"{actor.name} changes {row.key}, which {_name(holder)} holds: {was} became {row}")
-        if holder and holder.alive and not holder.blows and row.crashes > was.crashes:
+        if holder and not holder.blows and row.crashes > was.crashes:
             raise Violation(f"the lease of {holder.name} on {row.key} ran out, and nothing had happened to it")
 
 

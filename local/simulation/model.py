@@ -67,10 +67,10 @@ class SimulatedModel:
 
     async def _answer(self, process: Process, call: ModelCall) -> str:
         await asyncio.sleep(self.pace * self.random.uniform(0.01, 2.0))
-        if self.fate.turn_into_zombie(process):
-            await asyncio.sleep(0)  # the next step is taken after the thaw
         if self.faults.strikes(Fault.MODEL_SLOW):
             await asyncio.sleep(self.random.uniform(5, 118))
+        if self.fate.turn_into_zombie(process, self.random.uniform(65, 115)):  # shorter than a call may take
+            await asyncio.sleep(0)  # the next step is taken after the thaw
         await self._poison(process, (call.job_id, call.chunk_index))
         self._windows()
         match self.faults.one_of(*_PER_CALL):

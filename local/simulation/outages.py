@@ -16,13 +16,20 @@ class Outages:
 
     def __init__(self, random: Random, faults: Faults, clock: Callable[[], float], *, end: float) -> None:
         self._clock = clock
-        self.windows: dict[Fault, tuple[float, float]] = {}
+        self._faults = faults
+        self._met: set[Fault] = set()
+        self._windows: dict[Fault, tuple[float, float]] = {}
         for fault in OUTAGES:
-            if faults.strikes(fault):
+            if faults.drawn(fault):
                 start = random.uniform(0, end)
-                self.windows[fault] = (start, min(end, start + random.choice(_LENGTHS) * random.uniform(0.5, 1.5)))
+                self._windows[fault] = (start, min(end, start + random.choice(_LENGTHS) * random.uniform(0.5, 1.5)))
 
     def now(self, fault: Fault) -> bool:
-        """Whether that service is away."""
-        window = self.windows.get(fault)
-        return window is not None and window[0] <= self._clock() < window[1]
+        """Whether that service is away; counted when it is first met."""
+        window = self._windows.get(fault)
+        if window is None or self._faults.over or not window[0] <= self._clock() < window[1]:
+            return False
+        if fault not in self._met:
+            self._met.add(fault)
+            self._faults.struck(fault)
+        return True

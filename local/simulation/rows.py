@@ -30,6 +30,7 @@ class JobRow(NamedTuple):
     plan_due_at: int | None
     finalize_due_at: int | None
     finished_at: int | None
+    finalize_tries: int
 
 
 class ChunkRow(NamedTuple):
@@ -49,6 +50,7 @@ class ChunkRow(NamedTuple):
     error_code: str | None
     lease_until: int | None
     not_before: int | None
+    parked_since: int | None
     hint_due_at: int | None
 
     @property
@@ -68,11 +70,12 @@ Chunks = dict[str, list[ChunkRow]]
 _JOBS = (
     "SELECT job_id, status, run, total_chunks, chunks_completed, chunks_failed, max_attempts, max_chunk_chars, "
     "analysis_result, result_key, error_code, plan_due_at, finalize_due_at, "
-    "finished_at FROM analysis_jobs"
+    "finished_at, finalize_tries FROM analysis_jobs"
 )
 _CHUNKS = (
     "SELECT job_id, chunk_index, status, claim_no, attempts, crashes, char_start, char_end, byte_start, byte_end, "
-    "result, error_code, lease_until, not_before, hint_due_at FROM chunk_records ORDER BY job_id, chunk_index"
+    "result, error_code, lease_until, not_before, parked_since, hint_due_at FROM chunk_records "
+    "ORDER BY job_id, chunk_index"
 )
 
 

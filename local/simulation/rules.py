@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functions.core.jobs import CHUNK_MOVES, JOB_MOVES, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.results import SEPARATOR
+from functions.core.settings import Settings
 from local.simulation.rows import ACTIVE, ChunkRow, JobRow
 from local.simulation.story import Violation, answer_to
 
 RETRIABLE = (JobStatus.PARTIAL_SUCCESS, JobStatus.FAILED)
+_RETRIED = frozenset({"server_error", "timeout", "connection_reset", "bad_response"})
+_WAITED = frozenset({"rate_limited", "deadline_near", "storage_unavailable"})
 _NEVER = frozenset({"document_missing", "document_unreadable"})  # no document vanishes while its job is there
 
 
@@ -109,6 +112,25 @@ def looked_after(job: JobRow, rows: list[ChunkRow]) -> None:
         raise Violation(f"{job.job_id} is not planned, and nothing says when it must be")
     if job.total == job.completed + job.failed and job.finalize_due_at is None:
         raise Violation(f"{job.job_id} is complete, and nothing says when it must be finalized")
+
+
+def chunk_may_fail(was: ChunkRow, row: ChunkRow, job: JobRow, settings: Settings, now: int) -> None:
+    """A chunk is given up for a reason: its attempts are spent, or it has waited for too long."""
+    if row.error_code in _RETRIED and row.attempts < job.max_attempts:
+        raise Violation(f"chunk {row.key} fails with {row.error_code} after {row.attempts} attempts")
+    if row.error_code in _WAITED and now - (was.parked_since or now) <= settings.max_park * 1000:
+        raise Violation(f"chunk {row.key} fails with {row.error_code} since {was.parked_since}, and it is {now}")
+
+
+def job_may_fail(job: JobRow, settings: Settings, *, passed: float) -> None:
+    """The same for a job as a whole; `passed`: the seconds of this history."""
+    if job.error_code in _NEVER:
+        raise Violation(f"{job.job_id} ends with {job.error_code}: its document was there")
+    waited = passed > settings.max_park
+    if job.error_code == "assembly_failed" and job.finalize_tries <= settings.finalize_tries and not waited:
+        raise Violation(f"{job.job_id} is given up after {job.finalize_tries} tries to put it together")
+    if job.error_code == "storage_unavailable" and not waited:
+        raise Violation(f"{job.job_id} is given up after {passed:.0f} s")
 
 
 def job_ends(job: JobRow, rows: list[ChunkRow], result: str) -> None:

@@ -25,9 +25,14 @@ class Trace:
 
     def digest(self) -> str:
         """A fingerprint of the whole history."""
-        return hashlib.sha256("\n".join(self.lines()).encode()).hexdigest()
+        whole = "\n".join(f"{at!r} {who} {what} {_whole(detail)}" for at, who, what, detail in self._events)
+        return hashlib.sha256(whole.encode()).hexdigest()
 
 
 def _brief(detail: object) -> str:
-    words = str(sorted(detail) if isinstance(detail, frozenset) else detail)
+    words = _whole(detail)
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+
+
+def _whole(detail: object) -> str:
+    return str(sorted(detail) if isinstance(detail, frozenset) else detail)

@@ -12,6 +12,7 @@ from local.simulation.rows import ACTIVE, ChunkRow, Chunks, JobRow, Jobs, brief,
 from local.simulation.story import Story, Violation
 
 if TYPE_CHECKING:
+    from functions.core.settings import Settings
     from local.simulation.database import SimulatedDatabase
     from local.simulation.process import Process
     from local.simulation.trace import Trace
@@ -22,14 +23,14 @@ class Watch:
 
     def __init__(
         self, database: SimulatedDatabase, story: Story, trace: Trace, clock: Callable[[], float],
-        objects: Mapping[str, bytes], violations: list[str], *, crash_limit: int,
+        objects: Mapping[str, bytes], violations: list[str], settings: Settings,
     ) -> None:  # fmt: skip
         self._database = database
         self._story = story
         self._trace = trace
         self._clock = clock
         self._objects = objects
-        self._crash_limit = crash_limit
+        self._settings = settings
         self._fencing = Fencing()
         self._version = -1
         self.violations = violations
@@ -78,16 +79,19 @@ class Watch:
             self._story.ended_at[job.job_id] = self._clock()
             kept = self._objects[job.result_key].decode() if job.result_key else job.result or ""
             rules.job_ends(job, rows, kept)
+            rules.job_may_fail(job, self._settings, passed=self._clock())
 
     def _row(self, actor: Process, was: ChunkRow, row: ChunkRow, job: JobRow, *, retried: bool) -> None:
         rules.chunk_moves(was, row, retried=retried)
         calls = self._story.all_calls[row.key]  # of every run: a late result of an earlier one counts in this
-        rules.in_budget(job, row, calls=calls, crash_limit=self._crash_limit)
-        self._fencing.moved(was, row, actor, self._database.now())
+        rules.in_budget(job, row, calls=calls, crash_limit=self._settings.crash_limit)
+        self._fencing.moved(was, row, actor, self._database.now(), active=job.status in ACTIVE)
         if row.status == was.status:
             return
         if row.status == ChunkStatus.COMPLETED:
             self._story.completed_at[row.key] = self._clock()
             rules.answered(row, self._story.texts[row.job_id])
+        if row.status == ChunkStatus.FAILED:
+            rules.chunk_may_fail(was, row, job, self._settings, self._database.now())
         if row.error_code == "worker_crashed":
             self._story.worker_crashed(row.key)

@@ -43,6 +43,8 @@ from local.template import Deployment
 
 _QUEUES = {"plan_queue": "PlanQueue", "chunk_queue": "ChunkQueue", "finalize_queue": "FinalizeQueue"}
 _MOST_ATTEMPTS = 5
+_LENGTHS = (20.0, 80.0, 240.0)  # seconds in which faults strike
+_LENGTHS_ALONE = (240.0, 600.0)  # the same where few were asked for
 _DRAWN: dict[str, tuple[float, ...]] = {
     "plan_inline_chunks": (1, 3, 20),
     "plan_block": (1, 2, 5, 1_000),
@@ -76,7 +78,7 @@ class World:
         self.seed = seed
         self.random = random = Random(seed)
         self.trace = Trace(self.clock)
-        self.ends = random.choice((20.0, 80.0, 240.0))
+        self.ends = random.choice(_LENGTHS_ALONE if only else _LENGTHS)
         self.faults = Faults(random, self.clock, end=self.ends, only=only)
         self.fate = Fate(self.faults, random, self.trace)
         self.loop = self.fate.loop = SimulatedLoop(random, self.fate.strike)
@@ -91,7 +93,7 @@ class World:
         self.sqs = SimulatedSqs({queue.name: queue for queue in self.queues.values()}, self.faults, random)
         self.watch = Watch(
             database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations,
-            crash_limit=self.settings.crash_limit,
+            self.settings,
         )  # fmt: skip
         self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
         log.violations = self.loop.violations

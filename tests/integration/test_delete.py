@@ -105,7 +105,8 @@ def test_a_bucket_that_is_away_leaves_objects_and_says_so(stage: Stage, log_line
     stage.erase(job_id)
 
     assert left(stage) == (0, 0)
-    assert [line["job_id"] for line in log_lines() if line["level"] == "WARNING"] == [job_id, job_id]
+    keys = [f"documents/{job_id}", f"results/{job_id}/1"]
+    assert [line["key"] for line in log_lines() if line["level"] == "ERROR"] == keys
 
 
 def test_the_foreign_key_alone_takes_the_chunks_with_the_job(database_url: str) -> None:

@@ -146,6 +146,17 @@ def test_a_bucket_that_is_away_is_no_try_however_long_it_lasts(stage: Stage) -> 
     assert (job.status, job.error, job.result_key) == (JobStatus.COMPLETED, None, f"results/{job_id}/1")
 
 
+def test_time_in_which_nothing_ran_is_no_reason_to_give_up(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.work(ChunkHint(job_id, 0, 0))
+    stage.pass_time(25 * 3600)
+    stage.change_job(job_id, updated_at=0)
+
+    stage.finalize(job_id)
+
+    assert (stage.job(job_id).analysis_result, stage.job(job_id).error) == ("<aaaa>", None)
+
+
 def test_a_bucket_that_is_away_for_longer_than_max_park_ends_the_job_from_its_counters(stage: Stage) -> None:
     job_id = stage.submit("aaaa")
     small = stage.with_settings(inline_result_bytes=1)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tests.simulation.mutations import ROOT, Mutation
 
-PATIENCE = 170  # seconds after which a hunt is given up: a safety net, nothing is measured
+PATIENCE = (
+    900  # seconds: ten times what the slowest hunt takes, in case a mutation makes the product go round in circles
+)
 _PROGRAM = """
 import json, sys
 from local.simulation.campaign import play_block

@@ -85,6 +85,20 @@ MUTATIONS = [
         "if claims:",
         only=(Fault.POISON,),
     ),
+    Mutation(
+        "a claim does not ask whether its job is active",
+        f"{STORE}/claiming.py",
+        'bindparam("crash_limit", type_=Integer),\n        OF_ACTIVE_JOB,\n',
+        'bindparam("crash_limit", type_=Integer),\n',
+        only=(Fault.DUPLICATE, Fault.LATE),
+    ),
+    Mutation(
+        "a throttled chunk is not parked",
+        "functions/chunk_worker/worker.py",
+        "            case Later(failure, seconds, throttled):\n                await self._put_off",
+        "            case Later(failure, seconds, throttled) if seconds > 1e9:\n                await self._put_off",
+        only=(Fault.MODEL_THROTTLED,),
+    ),
     # -- what a worker writes
     Mutation(
         "a failure is not fenced",
@@ -94,7 +108,7 @@ MUTATIONS = [
         only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_PERMANENT),
     ),
     Mutation(
-        "a parking is not fenced",
+        "nothing that needs a claim asks whose it is",
         f"{STORE}/claiming.py",
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _FENCED)",
         "_OURS = and_(_NEAR, chunks.c.status == ChunkStatus.PROCESSING, _KEY.in_(select(chunks.c.job_id, "
@@ -122,6 +136,20 @@ MUTATIONS = [
         '"rate_limited": Outcome.OUTAGE,',
         '"rate_limited": Outcome.ERROR,',
         only=(Fault.MODEL_THROTTLED,),
+    ),
+    Mutation(
+        "a throttled chunk fails at once",
+        "functions/chunk_worker/calls.py",
+        "        if parked > self.settings.max_park:\n",
+        "        if parked >= 0:\n",
+        only=(Fault.MODEL_THROTTLED,),
+    ),
+    Mutation(
+        "a chunk fails after its first error",
+        f"{STORE}/claiming.py",
+        "max_attempts=job.max_attempts,",
+        "max_attempts=1,",
+        only=(Fault.MODEL_ERROR,),
     ),
     Mutation(
         "a parked chunk has no hint",
@@ -227,13 +255,19 @@ MUTATIONS = [
         only=(Fault.ZOMBIE, Fault.MODEL_SLOW, Fault.MODEL_PERMANENT),
     ),
     Mutation(
+        "a finalizer gives up before it has tried",
+        "functions/finalizer/finalize.py",
+        "    if task.tries > parts.settings.finalize_tries:\n",
+        "    if task.tries > 0:\n",
+    ),
+    Mutation(
         "results are put together in another order",
         "functions/finalizer/finalize.py",
         "        for result in page:\n",
         "        for result in reversed(page):\n",
     ),
     Mutation(
-        "the planner's last block is not checked against the document",
+        "the plan counts one chunk too few",
         f"{STORE}/planning.py",
         "            total_chunks=plan.next_chunk,\n",
         "            total_chunks=plan.next_chunk - 1,\n",

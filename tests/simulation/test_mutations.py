@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from local.simulation.campaign import play_block
+from local.simulation.faults import Fault
 from tests.simulation.hunt import PATIENCE, hunt
 from tests.simulation.mutations import MUTATIONS, Mutation
 
@@ -31,6 +33,11 @@ def test_a_history_shows(mutation: Mutation, hunts: Hunts) -> None:
     assert found, "no history shows it"
     seed, promise = found
     assert seed >= 0, promise
+
+
+@pytest.mark.parametrize("only", sorted({mutation.only for mutation in MUTATIONS}), ids=str)
+def test_without_a_mutation_the_same_faults_show_nothing(only: tuple[Fault, ...]) -> None:
+    assert not play_block(range(12), only).broken
 
 
 def test_every_mutation_has_a_name_of_its_own() -> None:
