@@ -8,6 +8,7 @@ import typer
 
 from local.cli.exits import ERROR, Ending
 from local.cli.say import note, out
+from local.cli.signals import stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,12 @@ def _many(seeds: range, only: Sequence[Fault], processes: int | None) -> Tally:
             said = _TENTHS * tally.histories // len(seeds)
             note(f"{tally.histories:,} of {len(seeds):,} histories, {tally.faults.total():,} faults")
 
-    return run(seeds, only=only, processes=processes, say=say)
+    with stoppable(hurry=_patience):
+        return run(seeds, only=only, processes=processes, say=say)
+
+
+def _patience() -> None:
+    """The histories under way are the last ones already, and take a few seconds."""
 
 
 def _show(broken: Broken, only: Sequence[Fault], *, whole: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -55,7 +57,8 @@ def run(
     """Play these seeds, with `only` these faults, until one breaks a promise; `say` hears how far it is."""
     total = Tally()
     blocks = (seeds[start : start + _BLOCK] for start in range(0, len(seeds), _BLOCK))
-    with ProcessPoolExecutor(processes or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes or os.cpu_count(), context, initializer=_serve) as pool:
         for tally in _in_turn(pool, blocks, only):
             total.add(tally)
             if say:
@@ -77,6 +80,19 @@ def _in_turn(pool: ProcessPoolExecutor, blocks: Iterator[Sequence[int]], only: C
         for future in done:
             yield future.result()
         under_way |= {pool.submit(play_block, block, only) for block in islice(blocks, len(done))}
+
+
+def _serve() -> None:
+    """A process that plays for another ends with it, however it ends, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def play_block(seeds: Sequence[int], only: Collection[Fault] = frozenset()) -> Tally:
