@@ -45,6 +45,8 @@ _QUEUES = {"plan_queue": "PlanQueue", "chunk_queue": "ChunkQueue", "finalize_que
 _MOST_ATTEMPTS = 5
 _LENGTHS = (20.0, 80.0, 240.0)  # seconds in which faults strike
 _LENGTHS_ALONE = (240.0, 600.0)  # the same where few were asked for
+_PACES = (1.0, 1.0, 10.0, 50.0)  # seconds that a call takes, about
+_RESTLESS = (0.1, 0.5)  # how likely a client cancels, or deletes
 _DRAWN: dict[str, tuple[float, ...]] = {
     "plan_inline_chunks": (1, 3, 20),
     "plan_block": (1, 2, 5, 1_000),
@@ -76,60 +78,59 @@ class World:
         self, seed: int, database: SimulatedDatabase, deployment: Deployment, log: LogSink, only: Collection[Fault]
     ) -> None:
         self.seed = seed
-        self.random = random = Random(seed)
-        self.trace = Trace(self.clock)
-        self.ends = random.choice(_LENGTHS_ALONE if only else _LENGTHS)
-        self.faults = Faults(random, self.clock, end=self.ends, only=only)
-        self.fate = Fate(self.faults, random, self.trace)
-        self.loop = self.fate.loop = SimulatedLoop(random, self.fate.strike)
-        self.outages = Outages(random, self.faults, self.clock, end=self.ends)
-        self.settings = _settings(random, deployment)
-        self.story = Story()
         self.database = database
         self.deployment = deployment
+        self.random = Random(seed)
+        self.story = Story()
+        self.trace = Trace(self.clock)
+        self.ends = self.random.choice(_LENGTHS_ALONE if only else _LENGTHS)
+        self.faults = Faults(self.random, self.clock, end=self.ends, only=only)
+        self.fate = Fate(self.faults, self.random, self.trace)
+        self.loop = self.fate.loop = SimulatedLoop(self.random, self.fate.strike)
+        self.outages = Outages(self.random, self.faults, self.clock, end=self.ends)
+        self.settings = _settings(self.random, deployment)
         database.begin(self.clock, self.loop.violations)
-        self.queues = self._queues()
-        self.s3 = SimulatedS3(self.faults, random)
-        self.sqs = SimulatedSqs({queue.name: queue for queue in self.queues.values()}, self.faults, random)
-        self.watch = Watch(
-            database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations,
-            self.settings,
-        )  # fmt: skip
-        self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
         log.violations = self.loop.violations
+        self._make_services()
+        self._make_functions()
+        self._make_people()
+
+    def _make_services(self) -> None:
+        """What the product talks to, and who watches it."""
+        self.queues = self._queues()
+        self.s3 = SimulatedS3(self.faults, self.random)
+        self.sqs = SimulatedSqs({queue.name: queue for queue in self.queues.values()}, self.faults, self.random)
+        self.watch = Watch(
+            self.database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations, self.settings
+        )
+        self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
         self.model = SimulatedModel(
-            self.faults,
-            self.outages,
-            random,
-            self.story,
-            self.calls,
-            self.trace,
-            self.fate,
-            pace=random.choice((1.0, 1.0, 10.0, 50.0)),
-        )
-        self.carried = Carried(
-            [self.queues["ChunkQueue"], self.queues["ChunkDeadLetterQueue"]], self.watch, self.faults
-        )
-        self.functions = Functions(self.loop, self.faults, self.fate, random, self.trace, self.parts, self.carried)
+            self.faults, self.outages, self.random, self.story, self.calls, self.trace, self.fate,
+            pace=self.random.choice(_PACES),
+        )  # fmt: skip
+
+    def _make_functions(self) -> None:
+        """What runs the product."""
+        chunks = [self.queues["ChunkQueue"], self.queues["ChunkDeadLetterQueue"]]
+        self.functions = Functions(
+            self.loop, self.faults, self.fate, self.random, self.trace, self.parts,
+            Carried(chunks, self.watch, self.faults),
+        )  # fmt: skip
         self.mappings = self._mappings()
-        self.schedule = Schedule(deployment.functions["reconciler"], self.functions, database)
-        self.disturbances = Disturbances(
-            list(self.queues.values()), self.mappings, self.faults, random, self.trace, self.ends
-        )
+        self.schedule = Schedule(self.deployment.functions["reconciler"], self.functions, self.database)
+
+    def _make_people(self) -> None:
+        """Those who use it, disturb it, and judge it in the end."""
+        queues = list(self.queues.values())
+        self.disturbances = Disturbances(queues, self.mappings, self.faults, self.random, self.trace, self.ends)
         self.ending = Ending(
-            self.functions, self.faults, self.watch, self.schedule, list(self.queues.values()), self.s3.objects,
-            self.story, self.model, self.clock, self.patience,
+            self.functions, self.faults, self.watch, self.schedule, queues, self.s3.objects, self.story, self.model,
+            self.clock, self.patience,
         )  # fmt: skip
         self.clients = Clients(
-            self.functions,
-            random,
-            self.story,
-            self.trace,
-            self.clock,
-            self.ends * 0.6,
-            restless=random.choice((0.1, 0.5)),
-            patience=self.patience,
-        )
+            self.functions, self.random, self.story, self.trace, self.clock, last=self.ends * 0.6,
+            restless=self.random.choice(_RESTLESS), patience=self.patience,
+        )  # fmt: skip
 
     def clock(self) -> float:
         """Virtual seconds since the beginning."""

@@ -70,6 +70,6 @@ def test_a_broken_promise_is_shown_with_the_command_that_replays_it(tmp_path: Pa
         text=True, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
-    assert re.search("replay: piecewise simulate --seed [0-9]+ --only slow --only model_permanent --trace", ended.stderr)
+    assert re.search("replay: piecewise simulate --seed [0-9]+ --only slow --only model_perm.* --trace", ended.stderr)
     assert "its rows say" in ended.stderr
     assert "Traceback" not in ended.stderr
