@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functions.api.announce import announce
 from functions.api.jobs import job_of, may_be_id, no_job
-from functions.core.errors import QueueUnavailable, Rejected, Retryable
+from functions.core.errors import Rejected, Retryable
 from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, JobStatus
 from functions.core.logs import logger
-from functions.core.model import JobView, Retried
+from functions.core.model import JobView
 from functions.core.wiring import Parts
 
 MOST_SENT = 1_000  # messages sent inside a request; the reconciler sends what is left
@@ -40,7 +41,7 @@ async def retry(parts: Parts, owner: str, job_id: str) -> int:
     if retried is None:  # deleted, or begun and ended by somebody else since we looked
         raise _not_retriable(await job_of(parts.store, owner, job_id))
     logger.info("job retried", extra={"job_id": job_id, "run": retried.run, "sent": len(retried.hints)})
-    await _announce(parts, job_id, retried)
+    await announce(parts.queues, "retried", job_id, retried.plan, retried.hints)
     return retried.run
 
 
@@ -67,18 +68,6 @@ def _not_retriable(job: JobView) -> Rejected:
         return Rejected(409, "job-still-running", detail, headers={"retry-after": "1"})
     detail = f"The job is {job.status} (run {job.run}); one that ended FAILED or PARTIAL_SUCCESS can be retried."
     return Rejected(409, "nothing-to-retry", detail)
-
-
-async def _announce(parts: Parts, job_id: str, retried: Retried) -> None:
-    try:
-        if retried.plan:
-            await parts.queues.send_plan(retried.plan)
-        if retried.hints:
-            await parts.queues.send_chunks(retried.hints)
-    except QueueUnavailable as error:  # their due times are committed
-        logger.warning(
-            "job retried, its messages not sent: the reconciler will", extra={"job_id": job_id, "reason": str(error)}
-        )
 
 
 async def _delete_object(parts: Parts, job_id: str, key: str) -> None:

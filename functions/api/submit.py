@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
+from functions.api.announce import announce
 from functions.api.requests import Submission
 from functions.core.chunking import fewest_chunks, most_chunks, smallest_fitting, split
-from functions.core.errors import QueueUnavailable, Rejected, Retryable, StoreUnavailable
+from functions.core.errors import Rejected, Retryable, StoreUnavailable
 from functions.core.keys import document_key
 from functions.core.logs import logger
 from functions.core.model import ChunkHint, NewJob, PlanHint, Span
@@ -105,12 +106,6 @@ async def _forget(documents: Documents, job: NewJob) -> None:
 
 
 async def _announce(queues: Queues, job_id: str, spans: Sequence[Span] | None) -> None:
-    try:
-        if spans is None:
-            await queues.send_plan(PlanHint(job_id, claim_no=0))
-        else:
-            await queues.send_chunks([ChunkHint(job_id, span.chunk_index, claim_no=0) for span in spans])
-    except QueueUnavailable as error:
-        logger.warning(
-            "job accepted, its messages not sent: the reconciler will", extra={"job_id": job_id, "reason": str(error)}
-        )
+    plan = PlanHint(job_id, claim_no=0) if spans is None else None
+    hints = [ChunkHint(job_id, span.chunk_index, claim_no=0) for span in spans or ()]
+    await announce(queues, "accepted", job_id, plan, hints)

@@ -83,11 +83,16 @@ def changed_jobs(before: Sequence[Mapping[str, object]], after: Sequence[Mapping
     )
 
 
+def read_log(log: Path) -> list[Call]:
+    """The provider's log, in the order in which calls ended; one that is not there yet is empty."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return [Call(**json.loads(line)) for line in lines]
+
+
 def read_calls(log: Path) -> dict[tuple[str, int], list[Call]]:
-    """The provider's log, by chunk."""
+    """The same by chunk."""
     found: dict[tuple[str, int], list[Call]] = {}
-    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else []:
-        call = Call(**json.loads(line))
+    for call in read_log(log):
         found.setdefault((call.job_id, call.chunk_index), []).append(call)
     return found
 

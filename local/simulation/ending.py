@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 _GLANCE = 5.0  # seconds between two looks
 _MOST_LOOKS = 2_000
-# After one of these an object may stay behind, for the bucket's lifecycle rule to find.
-_LEAVES_OBJECTS = frozenset(Fault) - {
-    Fault.DUPLICATE, Fault.LATE, Fault.DELETE_LOST, Fault.WRONG_DEPTH, Fault.PURGE, Fault.STRAY,
-    Fault.FREEZE, Fault.ZOMBIE, Fault.COLD_START, Fault.SKEW, Fault.CONCURRENCY, Fault.THROTTLED_FUNCTION, Fault.SLOW,
-    Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SLOW, Fault.MODEL_SILENT, Fault.MODEL_PERMANENT,
-    Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE,
-}  # fmt: skip
-
+# With these and no others no object of a deleted job stays behind.
+_HARMLESS_TO_ERASING = frozenset(
+    {
+        Fault.DUPLICATE, Fault.LATE, Fault.DELETE_LOST, Fault.WRONG_DEPTH, Fault.PURGE, Fault.STRAY,
+        Fault.FREEZE, Fault.ZOMBIE, Fault.COLD_START, Fault.SKEW, Fault.CONCURRENCY, Fault.THROTTLED_FUNCTION,
+        Fault.SLOW, Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SLOW, Fault.MODEL_SILENT,
+        Fault.MODEL_PERMANENT, Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE,
+    }
+)  # fmt: skip
 # After one of these a lease may end though the chunk had no part in it.
 _KILLS = frozenset(
     {
@@ -94,13 +95,7 @@ class Ending:
         """Everything that a client can see, and what fences."""
         jobs: list[tuple[object, ...]] = [tuple(job) for job in self.watch.jobs.values()]
         rows = [
-            (
-                row.key,
-                row.claim_no,
-                row.status in OPEN_CHUNK or row.status,
-                row.attempts,
-                row.result,
-            )
+            (row.key, row.claim_no, row.status in OPEN_CHUNK or row.status, row.attempts, row.result)
             for of_job in self.watch.chunks.values()
             for row in of_job
         ]
@@ -115,7 +110,7 @@ class Ending:
             raise Violation(f"deleted and there: {revived}")
 
     def _nothing_left(self) -> None:
-        if any(self.faults.counts[fault] for fault in _LEAVES_OBJECTS):
+        if not self.faults.met <= _HARMLESS_TO_ERASING:
             return
         left = [key for key in self.objects if key.split("/")[1] in self.story.erased]
         if left:
@@ -123,7 +118,7 @@ class Ending:
 
     def _no_neighbours_taken_down(self) -> None:
         """A chunk that kills its workers takes no other with it."""
-        if any(count and fault in _KILLS for fault, count in self.faults.counts.items()):
+        if self.faults.met & _KILLS:
             return
         for key in sorted(self.story.crashed_out):
             if not self.model.poisoned.get(key):

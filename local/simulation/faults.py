@@ -157,6 +157,11 @@ class Faults:
                 return fault
         return None
 
+    @property
+    def met(self) -> frozenset[Fault]:
+        """Those that have struck so far."""
+        return frozenset(self.counts)
+
     def stop(self) -> None:
         """From now on everything works."""
         self._end = min(self._end, self._clock())

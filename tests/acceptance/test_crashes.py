@@ -15,9 +15,10 @@ import httpx
 import psutil
 import pytest
 
+from local.chaos.evidence import Call
 from local.stack import Stack
 from tests.acceptance.up import Up, up
-from tests.fixtures.running import SOON, Call, Running, running, until
+from tests.fixtures.running import SOON, Running, running, until
 
 CONCURRENCY = 16
 PAGES = 150
