@@ -22,8 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _run(given, _extras(given.extra))
     except (Misconfigured, CommandError, SQLAlchemyError) as error:
-        # SQLAlchemy's own text would repeat the statement and its parameters
-        print(str(getattr(error, "orig", None) or error).partition("\n")[0], file=sys.stderr)
+        print(migrations.one_line(error), file=sys.stderr)
         return 1
     return 0
 

@@ -12,11 +12,15 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 PATIENCE = 600  # seconds that a second run waits for the first
 REPLACED_SERVICE = "0001"
 _LOCK = 0x9EC_E315E  # an advisory lock's number; any will do that nobody else uses
+_LOCKED_OUT = 20  # seconds that DDL waits for a table which a transaction holds
+_FORGOTTEN = 60  # seconds after which the server ends the transaction of a process that was killed
+_SET = sa.text("SELECT set_config(:name, :value, true)")  # for this transaction
 _alembic = Lock()  # its `op` and `context` are this process's own, not a thread's
 
 
@@ -26,7 +30,13 @@ def upgrade(database_url: str, *, revision: str = "head", legacy_owner: str = "l
     `legacy_owner` owns the jobs that the replaced service's rows become. An SQLite file is made in WAL mode.
     Raises Misconfigured for rows or tables that cannot be brought over.
     """
-    _run(database_url, command.upgrade, revision, legacy_owner=legacy_owner)
+    with transaction(database_url) as connection:
+        upgrade_in(connection, revision=revision, legacy_owner=legacy_owner)
+
+
+def upgrade_in(connection: sa.Connection, *, revision: str = "head", legacy_owner: str = "local") -> None:
+    """The same inside a `transaction`."""
+    _run(connection, command.upgrade, revision, legacy_owner=legacy_owner)
 
 
 def downgrade(database_url: str, *, revision: str = REPLACED_SERVICE, drop_new_jobs: bool = False) -> None:
@@ -34,26 +44,57 @@ def downgrade(database_url: str, *, revision: str = REPLACED_SERVICE, drop_new_j
 
     Raises Misconfigured when jobs would be lost and `drop_new_jobs` is not set.
     """
-    _run(database_url, command.downgrade, revision, drop_new_jobs=drop_new_jobs)
+    with transaction(database_url) as connection:
+        _run(connection, command.downgrade, revision, drop_new_jobs=drop_new_jobs)
 
 
 def current(database_url: str) -> str | None:
     """The revision the database is at; None before the first."""
-    with _transaction(database_url, write=False) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with transaction(database_url, write=False) as connection:
+        return current_in(connection)
 
 
-def _run(database_url: str, way: Callable[[Config, str], None], revision: str, **options: object) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    with _alembic, _transaction(database_url, write=True) as connection:
-        config.attributes.update(options, connection=connection)
+def current_in(connection: sa.Connection) -> str | None:
+    """The same inside a `transaction`."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def one_line(error: Exception) -> str:
+    """What the database or Alembic says, without the statement and its parameters, which SQLAlchemy would repeat."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]
+
+
+def revisions() -> list[str]:
+    """Every revision that stands here, the newest first."""
+    return [script.revision for script in script_directory().walk_revisions()]
+
+
+def script_directory() -> ScriptDirectory:
+    """The revisions as Alembic sees them."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _run(connection: sa.Connection, way: Callable[[Config, str], None], revision: str, **options: object) -> None:
+    config = _config()
+    config.attributes.update(options, connection=connection)
+    with _alembic:
         way(config, revision)
 
 
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return config
+
+
 @contextmanager
-def _transaction(database_url: str, *, write: bool) -> Iterator[sa.Connection]:
-    """One transaction over DDL and rows alike; a `write` one waits until no other run is under way."""
+def transaction(
+    database_url: str | sa.URL, *, write: bool = True, seconds: float | None = None
+) -> Iterator[sa.Connection]:
+    """One transaction over DDL and rows alike; a `write` one waits until no other run is under way.
+
+    `seconds`: after so many Postgres ends a statement, waiting for another run too; None: never.
+    """
     engine = sa.create_engine(database_url, poolclass=sa.NullPool)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_to_write if write else _prepare)
@@ -61,10 +102,24 @@ def _transaction(database_url: str, *, write: bool) -> Iterator[sa.Connection]:
     try:
         with engine.begin() as connection:
             if write and engine.dialect.name == "postgresql":
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                _alone(connection, seconds)
             yield connection
     finally:
         engine.dispose()
+
+
+def _alone(connection: sa.Connection, seconds: float | None) -> None:
+    """Hold the lock of migrations until the end of the transaction."""
+    if seconds is not None:
+        _limit(connection, "statement_timeout", seconds)
+        _limit(connection, "idle_in_transaction_session_timeout", seconds + _FORGOTTEN)
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    if seconds is not None:  # everything that comes after DDL waits while that waits for a table
+        _limit(connection, "lock_timeout", min(seconds, _LOCKED_OUT))
+
+
+def _limit(connection: sa.Connection, name: str, seconds: float) -> None:
+    connection.execute(_SET, {"name": name, "value": str(max(1, round(seconds * 1000)))})  # 0 would be no limit
 
 
 def _prepare(driver: sqlite3.Connection, _record: object) -> None:

@@ -8,5 +8,11 @@ pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.aws", "tests.fixtur
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--postgres-url`: a server to use instead of the one that the tests start."""
+    """A server to use instead of the one that the tests start, and a newer tree whose tables to use."""
     parser.addoption("--postgres-url", default=None, help="SQLAlchemy URL of a Postgres superuser's database")
+    parser.addoption(
+        "--migrated-by",
+        default=None,
+        metavar="TREE",
+        help="play on the tables that the migrations of another tree make",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -197,6 +199,35 @@ def test_a_migration_that_breaks_at_its_very_end_has_not_happened(database_url: 
     run(database_url, "DROP TABLE other")
     upgrade(database_url)
     assert old_rows(database_url, "legacy_documents") == OLD
+
+
+READ_ONLY = """
+import errno, os, sys
+root, url = sys.argv[1:]
+
+def refuse(event, args):
+    writes = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+    if (writes or event in ("os.mkdir", "os.remove", "os.rename")) and str(args[0]).startswith(root):
+        raise OSError(errno.EROFS, "read-only")
+
+sys.addaudithook(refuse)  # root writes anywhere, whatever the permissions say
+from migrations.upgrade import revisions, upgrade
+assert sys.modules["migrations"].__file__.startswith(root)
+upgrade(url)
+print(revisions()[0])
+"""
+
+
+def test_the_migrations_run_from_a_folder_that_cannot_be_written_to(fresh_sqlite: str, tmp_path: Path) -> None:
+    artifact = tmp_path / "task"
+    for folder in ("functions", "migrations"):
+        shutil.copytree(Path(__file__).parents[2] / folder, artifact / folder, ignore=shutil.ignore_patterns("*.pyc"))
+    command = [sys.executable, "-c", READ_ONLY, str(artifact), fresh_sqlite]
+    environment = {**os.environ, "PYTHONPATH": str(artifact)}
+    ran = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("0002\n", "")
+    assert current(fresh_sqlite) == "0002"
+    assert not list(artifact.rglob("*.pyc"))
 
 
 # -- rows

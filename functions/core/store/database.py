@@ -27,6 +27,18 @@ _PASSING = {
     "57P02",  # the server crashed
     "57P03",  # the server starts
 }
+_KNOWN = {  # the words of libpq and of the server while connecting, in English where no locale is set, as on AWS
+    "certificate verify failed": "its certificate is signed by no authority of sslrootcert",
+    "does not match host name": "its certificate is another host's",
+    "does not support SSL": "it does not speak TLS",
+    "authentication failed": "it refused the user's password or token",
+    "does not exist": "it knows no such user or database",
+    "connection slots": "it has no connection left",
+    "too many clients": "it has no connection left",
+    "Connection refused": "nobody listens at that host and port",
+    "resolve host": "no such host",
+    "timeout expired": "no connection within 5 s: a route or a security group's rule is missing, or it is down",
+}
 
 
 class Database:
@@ -95,5 +107,8 @@ def _may_pass(error: BaseException) -> bool:
 
 
 def _cause(error: Exception) -> str:
-    """The driver's class, not its words: they can carry a host name or a password."""
-    return type(getattr(error, "orig", error)).__name__
+    """What an operator must know, in our words: the driver's can carry a row's values or a user's name."""
+    original = getattr(error, "orig", error)
+    said = str(original)
+    known = next((ours for theirs, ours in _KNOWN.items() if theirs in said), None)
+    return known or type(original).__name__
