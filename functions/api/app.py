@@ -6,7 +6,7 @@ from typing import cast
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from functions.api import openapi, problems
+from functions.api import docs, openapi, problems
 from functions.api.edge import Edge, link
 from functions.api.jobs import job_of
 from functions.api.owners import owner_of
@@ -31,7 +31,7 @@ def create_app(parts: Parts) -> FastAPI:
         title="Piecewise",
         version=VERSION,
         description="Analyses documents of any size with an AI model, without blocking a caller or losing a chunk.",
-        docs_url=None,  # their pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
     )
@@ -56,6 +56,7 @@ async def analyze(request: Request) -> Response:
     body = await request.body()
     query = request.scope["query_string"]
     submission = parse(request.headers, query, body, max_body_bytes=parts.settings.max_body_bytes)
+    await parts.queues.check()
     job, total_chunks = await submit(parts, owner, submission)
     headers = {"location": link(request.scope, f"/v1/analyze/{job.job_id}"), "retry-after": POLL_SECONDS}
     return Response(accepted(job, total_chunks).model_dump_json(), 202, headers, JSON)
@@ -88,6 +89,12 @@ async def read_result(job_id: str, request: Request) -> Response:
 async def health() -> Health:
     """Whether this function runs; asks nobody else."""
     return Health(version=VERSION)
+
+
+@router.get("/docs", include_in_schema=False)
+async def read_docs(request: Request) -> Response:
+    """This contract as a page."""
+    return Response(docs.page(request.app.openapi()), 200, docs.POLICY, docs.MEDIA_TYPE)
 
 
 def _parts(request: Request) -> Parts:

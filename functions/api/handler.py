@@ -11,8 +11,9 @@ from mangum import Mangum
 from functions.api.app import create_app
 from functions.api.edge import Edge
 from functions.api.problems import misconfigured, refusal
-from functions.core.errors import Misconfigured
+from functions.core.errors import Misconfigured, Rejected
 from functions.core.logs import logger
+from functions.core.settings import PREFIX
 from functions.core.wiring import parts
 
 if TYPE_CHECKING:
@@ -44,4 +45,9 @@ def _app() -> ASGI:
 
 @cache
 def _configured_app() -> ASGI:
-    return create_app(parts())
+    made = parts()
+    try:
+        made.providers.check(made.settings.default_model)
+    except Rejected as error:  # or it would be refused to a caller who has named none
+        raise Misconfigured(f"{PREFIX}DEFAULT_MODEL, {PREFIX}ALLOWED_MODELS: {error.errors[0]['message']}") from None
+    return create_app(made)

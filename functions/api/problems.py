@@ -13,12 +13,27 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from functions.core.errors import DocumentMissing, Rejected, Retryable
+from functions.core.errors import (
+    DocumentMissing,
+    DocumentsUnavailable,
+    Misconfigured,
+    QueueUnavailable,
+    Rejected,
+    Retryable,
+    StoreUnavailable,
+)
 from functions.core.logs import logger
+from functions.core.settings import PREFIX
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:piecewise:problem:"
 RETRY_SECONDS = "5"
+# Where a service is said to be: for whoever reads the log and wonders whether it is away or was never there.
+_SETTINGS: dict[type[Exception], str] = {
+    StoreUnavailable: f"{PREFIX}DATABASE_URL",
+    QueueUnavailable: f"{PREFIX}PLAN_QUEUE, {PREFIX}CHUNK_QUEUE",
+    DocumentsUnavailable: f"{PREFIX}BUCKET",
+}
 
 
 class FieldError(BaseModel):
@@ -83,6 +98,7 @@ def install(app: FastAPI) -> None:
     """Every error that a route raises on purpose becomes a problem."""
     app.add_exception_handler(Rejected, _rejected)
     app.add_exception_handler(Retryable, _unavailable)
+    app.add_exception_handler(Misconfigured, _misconfigured)
     app.add_exception_handler(DocumentMissing, _gone)
     app.add_exception_handler(HTTPException, _routing)
 
@@ -93,7 +109,8 @@ async def _rejected(request: Request, error: Exception) -> Response:
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    logger.warning("request refused, a service is away", extra={"error": type(error).__name__, "reason": str(error)})
+    said = {"error": type(error).__name__, "reason": str(error), "setting": _SETTINGS.get(type(error))}
+    logger.warning("request refused, a service is away", extra=said)
     return problem(
         request.scope,
         Rejected(
@@ -103,6 +120,11 @@ async def _unavailable(request: Request, error: Exception) -> Response:
             headers={"retry-after": RETRY_SECONDS},
         ),
     )
+
+
+async def _misconfigured(request: Request, error: Exception) -> Response:
+    logger.error(str(error))
+    return problem(request.scope, misconfigured())
 
 
 async def _gone(request: Request, _error: Exception) -> Response:

@@ -43,7 +43,7 @@ async def submit(parts: Parts, owner: str, submission: Submission) -> tuple[NewJ
         bom_removed=submission.bom_removed,
     )
     await _keep(parts, job, submission.data, spans)
-    await _announce(parts.queues, job_id, spans)
+    await _announce(parts.queues, job, spans)
     return job, None if spans is None else len(spans)
 
 
@@ -105,7 +105,7 @@ async def _forget(documents: Documents, job: NewJob) -> None:
         logger.warning("the document of a job that was not stored stays behind", extra={"job_id": job.job_id})
 
 
-async def _announce(queues: Queues, job_id: str, spans: Sequence[Span] | None) -> None:
-    plan = PlanHint(job_id, claim_no=0) if spans is None else None
-    hints = [ChunkHint(job_id, span.chunk_index, claim_no=0) for span in spans or ()]
-    await announce(queues, "accepted", job_id, plan, hints)
+async def _announce(queues: Queues, job: NewJob, spans: Sequence[Span] | None) -> None:
+    plan = PlanHint(job.job_id, claim_no=0) if spans is None else None
+    hints = [ChunkHint(job.job_id, span.chunk_index, claim_no=0, owner=job.owner) for span in spans or ()]
+    await announce(queues, "accepted", job.job_id, plan, hints)

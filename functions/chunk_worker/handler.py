@@ -19,4 +19,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
 
 async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> BatchResponse:
     """The answer to one batch, on whatever loop this is."""
-    return batch_response(await process(parts, records(event), deadline))
+    failed = await process(parts, records(event), deadline)
+    parts.meter.flush()
+    return batch_response(failed)

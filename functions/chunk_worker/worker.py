@@ -16,7 +16,7 @@ from functions.chunk_worker.writer import Writer
 from functions.core.background import background
 from functions.core.errors import Permanent, QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
-from functions.core.model import ChunkHint, ChunkResult, Claim, ClaimedBatch, Failure
+from functions.core.model import ChunkHint, ChunkResult, Claim, ClaimedBatch, Failure, Metric
 from functions.core.outcomes import park_seconds
 from functions.core.ports import Deadline, Provider
 from functions.core.sqs_event import Record
@@ -35,6 +35,8 @@ async def process(parts: Parts, records: Sequence[Record], deadline: Deadline) -
     except Retryable as error:
         logger.error("the batch could not be claimed", extra={"error": str(error), "messages": len(records)})
         return await inbox.hold_back(parts.queues, [record.message_id for record in records])
+    if batch.crashed:
+        parts.meter.add(Metric.CHUNKS_CRASHED, batch.crashed)
     async with AsyncExitStack() as stack:
         work = Batch(parts, deadline, stack)
         try:
@@ -157,13 +159,16 @@ class Batch:
         match verdict:
             case Answered(text):
                 moved = await self.writer.write(claim.job_id, ChunkResult(claim.chunk_index, text))
-                if claim.chunk_index not in moved.chunk_indexes:
+                if claim.chunk_index in moved.chunk_indexes:
+                    self.parts.meter.add(Metric.CHUNKS_COMPLETED, 1)
+                else:
                     logger.info("a late result was refused or had been stored already", extra=where(claim))
                 await wake_finalizer(self.parts.queues, claim.job_id, moved)
             case Spent(failure, attempts):
                 about = {**where(claim), "attempt": attempts, "code": failure.code, "error": failure.message}
                 moved = await self.parts.store.fail(claim, failure, attempts=attempts)
                 if claim.chunk_index in moved.chunk_indexes:
+                    self.parts.meter.add(Metric.CHUNKS_FAILED, 1)
                     logger.error("the chunk failed", extra=about)
                 else:
                     logger.info("a late failure was refused or had been recorded already", extra=about)
@@ -177,7 +182,10 @@ class Batch:
     async def _put_off(self, claim: Claim, failure: Failure, seconds: float, *, throttled: bool) -> None:
         """Commit the row, send the new message; the old one is acknowledged with the batch."""
         if await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled):
-            await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], min(900, math.ceil(seconds)))
+            if throttled:
+                self.parts.meter.add(Metric.CHUNKS_PARKED, 1)
+            hint = ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no, claim.owner)
+            await self._send([hint], min(900, math.ceil(seconds)))
 
     async def _send(self, hints: Sequence[ChunkHint], delay: int) -> None:
         try:

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line, with job_id, chunk_index and attempt where there are any.
 
+On AWS each line also carries `xray_trace_id`, which Powertools takes from the invocation under way.
 Never document text, never instructions, never a model's answer.
 """
 
@@ -10,7 +11,14 @@ import traceback
 
 from aws_lambda_powertools import Logger
 
-logger = Logger(service="piecewise", stream=sys.stderr, use_rfc3339=True, utc=True)
+SERVICE = "piecewise"  # unless the deployment has a name of its own
+
+logger = Logger(service=SERVICE, stream=sys.stderr, use_rfc3339=True, utc=True)
+
+
+def log_as(service: str) -> None:
+    """Every line from now on is this deployment's."""
+    logger.append_keys(service=service)
 
 
 def bug(error: Exception) -> dict[str, object]:

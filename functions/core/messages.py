@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import string
 from typing import Any
 
 from functions.core.errors import MalformedMessage
@@ -14,6 +16,8 @@ _KEYS: dict[str, dict[str, type]] = {
     "finalize": {"job_id": str, "run": int},
 }
 _LARGEST = 2**31 - 1
+_GROUP_CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation)
+_LONGEST_GROUP = 128
 
 
 def dump_chunk(hint: ChunkHint) -> str:
@@ -29,6 +33,17 @@ def dump_plan(hint: PlanHint) -> str:
 def dump_finalize(job_id: str, run: int) -> str:
     """The body of a finalize message."""
     return json.dumps({"job_id": job_id, "run": run})
+
+
+def group_of(owner: str) -> str:
+    """The `MessageGroupId` of an owner's chunk messages: SQS's fair queues keep one owner from delaying the others.
+
+    The owner itself where SQS takes it (1 to 128 letters, digits and punctuation of ASCII: "SendMessage" in the Amazon
+    SQS API Reference), else a digest of it, the same in every process.
+    """
+    if 0 < len(owner) <= _LONGEST_GROUP and _GROUP_CHARACTERS.issuperset(owner):
+        return owner
+    return "sha256:" + hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def parse_chunk(body: str) -> ChunkHint:

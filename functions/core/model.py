@@ -6,7 +6,8 @@ points, `byte_*` in bytes of UTF-8, both over the stored document (a leading BOM
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from functions.core.jobs import JobStatus, Progress
 
@@ -48,11 +49,15 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class ChunkHint:
-    """A chunk message: a pointer, with the row's `claim_no` when it was sent."""
+    """A chunk message: a pointer, with the row's `claim_no` when it was sent.
+
+    `owner`: whose turn in the queue it takes; no part of the message, so None in one that was received.
+    """
 
     job_id: str
     chunk_index: int
     claim_no: int
+    owner: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Claim:
     instructions: str | None
     document_key: str
     parked_ms: int
+    owner: str
 
     @property
     def chunk_index(self) -> int:
@@ -86,10 +92,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedBatch:
-    """The answer to a batch of hints: what is ours now, and what must be sent again (hint, delay in seconds)."""
+    """The answer to a batch of hints: what is ours now, and what must be sent again (hint, delay in seconds).
+
+    `crashed`: how many of the claims were taken over from workers that had died.
+    """
 
     claims: list[Claim]
     early: list[tuple[ChunkHint, int]]
+    crashed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ class Plan:
     next_char: int
     next_byte: int
     waiting_ms: int  # since it last made progress
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +207,13 @@ class ModelAnswer:
     """What a model said."""
 
     text: str
+
+
+class Metric(StrEnum):
+    """What is measured, by its name in CloudWatch. Counts are of rows that a commit has moved, never of messages."""
+
+    STUCK_JOBS = "StuckJobs"  # a gauge: active jobs that nothing will bring on, at the end of a reconciler's pass
+    CHUNKS_COMPLETED = "ChunksCompleted"
+    CHUNKS_FAILED = "ChunksFailed"
+    CHUNKS_PARKED = "ChunksParked"  # put off without an attempt: throttled, or something is away
+    CHUNKS_CRASHED = "ChunksCrashed"  # leases that ran out, each a worker lost

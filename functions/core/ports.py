@@ -19,6 +19,7 @@ from functions.core.model import (
     Failure,
     FinalizeTask,
     JobView,
+    Metric,
     ModelAnswer,
     ModelCall,
     Moved,
@@ -70,6 +71,18 @@ class Providers(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Where operators count."""
+
+    def add(self, metric: Metric, value: int) -> None:
+        """Add to what this invocation reports; 0 is a report too."""
+        ...
+
+    def flush(self) -> None:
+        """Report what was added since the last time."""
+        ...
+
+
 class Documents(Protocol):
     """The bucket: documents by key, read by byte ranges, and large results."""
 
@@ -93,8 +106,11 @@ class Documents(Protocol):
 class Queues(Protocol):
     """The three queues. A send that returns has been taken by the queue."""
 
+    async def check(self) -> None:
+        """Raise Misconfigured when a queue that a request sends to does not exist; nothing while that is unknown."""
+
     async def send_chunks(self, hints: Sequence[ChunkHint], *, delay: int = 0) -> None:
-        """One message a chunk, in batches; `delay` in whole seconds, at most 900."""
+        """One message a chunk, in batches; `delay` in whole seconds, at most 900. Every hint names its owner."""
         ...
 
     async def send_plan(self, hint: PlanHint) -> None: ...
@@ -283,6 +299,11 @@ class Store(Protocol):
 
     async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:
         """(job_id, run) of complete jobs nobody finalizes, stamped ahead."""
+        ...
+
+    async def stuck_jobs(self, *, quiet: float, longest: float, grace: float) -> int:
+        """Active jobs that have not moved for `quiet` seconds and for which nothing has fallen due in the last `grace`
+        seconds or will fall due; or that have not moved for `longest`, whatever lies ahead."""
         ...
 
     # -- a laptop's restart

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from functions.core.errors import Misconfigured
 
@@ -15,19 +17,49 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
+
+def _names(given: object) -> object:
+    """Names as a list of JSON or separated by commas; anything but text is left as it is."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("["):
+        try:
+            return json.loads(given)
+        except ValueError:
+            raise ValueError("is neither names separated by commas nor a list of JSON") from None
+    return [name for part in given.split(",") if (name := part.strip())]
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+
+_SECRET = re.compile(r"arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+")
 _LONGEST_VISIBILITY = 43_200  # SQS's, in seconds
 _FEWEST_RECEIVES = 5  # the deliveries over which the chunk worker holds messages back for more than an hour
 
 
-class Settings(BaseSettings):
-    """Read from `PIECEWISE_<NAME>`; times in seconds unless a name says otherwise."""
+class FromEnvironment(BaseSettings):
+    """Read from `PIECEWISE_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    @classmethod
+    def load(cls, **given: object) -> Self:
+        """The settings from the environment, `given` above it. Raises Misconfigured, one line naming the variable."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise Misconfigured(_one_line(error)) from None
+
+
+class Settings(FromEnvironment):
+    """What the rooms are set to; times in seconds unless a name says otherwise."""
 
     # where things are
     database_url: str
+    database_auth: Literal["url", "iam"] = "url"  # "iam": a token of RDS instead of the URL's password
     database_pool: Count = 1  # connections; one more is for renewing leases meanwhile
     bucket: str
+    public_s3_url: str | None = None  # where a client reaches S3, if elsewhere than we do; never set on AWS
     plan_queue: str
     chunk_queue: str
     finalize_queue: str
@@ -39,10 +71,11 @@ class Settings(BaseSettings):
     auth: Literal["none", "jwt"] = "jwt"  # "none": every caller is the owner `local`
     owner_claim: str = "sub"
     default_model: str = "local"
-    allowed_models: tuple[str, ...] = ("local",)  # exact names, or a prefix with `*`: "openai:*"
+    allowed_models: Names = ("local",)  # exact names, or a prefix with `*`, comma separated: "local,openai:*"
     simulate: dict[str, str] = Field(default_factory=dict)
     model_base_url: str | None = None  # an OpenAI-compatible server; None: the SDK's own
     model_api_key: str | None = None  # None: the SDK's own variable (OPENAI_API_KEY, …)
+    model_api_key_secret: str | None = None  # the ARN of a secret of Secrets Manager instead: on AWS
 
     # limits of a request
     max_body_bytes: Count = 4_000_000
@@ -76,6 +109,7 @@ class Settings(BaseSettings):
     reconciler_passes: Count = 2  # in one invocation: EventBridge's finest rate is a minute
     reconciler_pause: Seconds = 30.0  # between two passes
     resend_limit: Count = 5_000  # messages the reconciler sends in one pass
+    metrics: bool = True  # as lines on standard output, which CloudWatch reads there
 
     @model_validator(mode="after")
     def _numbers_agree(self) -> Self:
@@ -103,13 +137,32 @@ class Settings(BaseSettings):
             )
         return self
 
-    @classmethod
-    def load(cls, **given: object) -> Settings:
-        """The settings from the environment, `given` above it. Raises Misconfigured, one line naming the variable."""
-        try:
-            return cls(**given)  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise Misconfigured(_one_line(error)) from None
+    @model_validator(mode="after")
+    def _models_agree(self) -> Self:
+        if self.model_api_key and self.model_api_key_secret:
+            raise ValueError(
+                f"{PREFIX}MODEL_API_KEY and {PREFIX}MODEL_API_KEY_SECRET are both set: keep one, on AWS the secret"
+            )
+        if self.model_api_key_secret and not _SECRET.fullmatch(self.model_api_key_secret):
+            raise ValueError(f"{PREFIX}MODEL_API_KEY_SECRET is not the ARN of a secret in Secrets Manager")
+        if self.model_api_key_secret and self.scratch_dir:
+            raise ValueError(f"{PREFIX}MODEL_API_KEY_SECRET is for AWS: on one machine set {PREFIX}MODEL_API_KEY")
+        simulated = "simulated" in (*self.allowed_models, self.default_model) or self.simulate
+        if simulated and not self.scratch_dir:
+            raise ValueError(
+                f"{PREFIX}ALLOWED_MODELS, {PREFIX}DEFAULT_MODEL or {PREFIX}SIMULATE names the simulated model, which "
+                "answers nothing: it is for one machine only, and never allowed on AWS"
+            )
+        return self
+
+
+class MigrateSettings(FromEnvironment):
+    """What the migrate function is set to, which is no part of a document's way."""
+
+    database_url: str  # of the cluster itself, without a user; not RDS Proxy's
+    database_admin_secret: Annotated[str, Field(pattern=_SECRET)]  # JSON with username and password, as RDS keeps it
+    app_role: Annotated[str, Field(pattern="^[a-z_][a-z0-9_]{0,62}$")] = "piecewise_app"  # whom the functions log in as
+    legacy_owner: Annotated[str, Field(min_length=1, max_length=255)] = "local"  # of the replaced service's documents
 
 
 def _one_line(error: ValidationError) -> str:

@@ -7,7 +7,7 @@ import hashlib
 from functions.core.errors import MalformedMessage
 from functions.core.logs import logger
 from functions.core.messages import parse_chunk, parse_finalize, parse_plan
-from functions.core.model import ChunkHint, Failure, PlanHint
+from functions.core.model import ChunkHint, Failure, Metric, PlanHint
 from functions.core.sqs_event import Record
 from functions.core.wake import wake_finalizer
 from functions.core.wiring import Parts
@@ -37,6 +37,8 @@ async def bury(parts: Parts, record: Record) -> None:
 
 async def _bury_chunk(parts: Parts, hint: ChunkHint) -> None:
     moved = await parts.store.fail_dead(hint, CHUNK)
+    if moved.chunk_indexes:
+        parts.meter.add(Metric.CHUNKS_FAILED, 1)
     logger.error(
         "a chunk message died",
         extra={"job_id": hint.job_id, "chunk_index": hint.chunk_index, "failed": bool(moved.chunk_indexes)},

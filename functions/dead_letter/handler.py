@@ -24,4 +24,6 @@ async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> Ba
     async def work(record: Record) -> None:
         await bury(parts, record)
 
-    return await each(records(event), work)
+    answer = await each(records(event), work)
+    parts.meter.flush()
+    return answer

@@ -89,7 +89,7 @@ async def _add(parts: Parts, held: Plan, spans: Sequence[Span]) -> Plan | None:
         logger.info("the plan is not ours any more", extra={"job_id": held.job_id})
         return None
     try:
-        await parts.queues.send_chunks([ChunkHint(held.job_id, span.chunk_index, 0) for span in spans])
+        await parts.queues.send_chunks([ChunkHint(held.job_id, span.chunk_index, 0, held.owner) for span in spans])
     except QueueUnavailable as error:  # their `hint_due_at` is committed: the reconciler sends them
         logger.warning("messages were not sent", extra={"job_id": held.job_id, "error": str(error)})
     return moved_on

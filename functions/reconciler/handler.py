@@ -27,3 +27,4 @@ async def respond(parts: Parts, event: dict[str, Any], deadline: Deadline) -> No
                 return
             await asyncio.sleep(settings.reconciler_pause)
         await Pass(parts, deadline).run()
+        parts.meter.flush()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from functions.core.errors import QueueUnavailable, Retryable
+from functions.core.errors import ProviderError, QueueUnavailable, Retryable
 from functions.core.logs import bug, logger
-from functions.core.model import ChunkHint, Failure
+from functions.core.model import ChunkHint, Failure, Metric
 from functions.core.ports import Deadline
 from functions.core.wiring import Parts
 
 JOBS = 200  # plans and finalizers looked after in one pass
 PAGE = 500  # messages sent for one UPDATE
 BUDGET = 5.0  # seconds that must be left to begin another step
+CLOCKS_DIFFER = 1.25  # by no more than this does ours run slower than the database's
 
 CRASHED = Failure("worker_crashed", "every worker that tried this chunk crashed or was lost")
 PLAN_CRASHED = Failure("planner_crashed", "every planner that tried this document crashed or was lost")
@@ -28,6 +30,7 @@ class Pass:
 
     async def run(self) -> None:
         """All steps, those that end jobs before those that send much; one step's trouble does not stop the others."""
+        began = asyncio.get_running_loop().time()
         was_empty = await self._guarded("look at the queue", self.parts.queues.chunk_queue_is_empty)
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("look after plans", self._plans),
@@ -40,6 +43,7 @@ class Pass:
             steps.append(("look at an empty queue", self._refill))
         for name, step in (*steps, ("send due hints", self._due_hints)):
             await self._guarded(name, step)
+        await self._guarded("count what is stuck", lambda: self._count_stuck(began))
 
     async def _rest_ended(self) -> None:
         rested, page = 0, PAGE
@@ -50,7 +54,13 @@ class Pass:
             logger.info("chunks of ended jobs put to rest", extra={"chunks": rested})
 
     async def _end_leases(self) -> None:
-        await self._send_pages("leases ended", self.parts.store.end_leases)
+        async def page_of(limit: int) -> list[ChunkHint]:
+            ended = await self.parts.store.end_leases(limit)
+            if ended:
+                self.parts.meter.add(Metric.CHUNKS_CRASHED, len(ended))
+            return ended
+
+        await self._send_pages("leases ended", page_of)
 
     async def _due_hints(self) -> None:
         await self._send_pages("hints sent again", self.parts.store.due_hints)
@@ -82,6 +92,9 @@ class Pass:
 
     async def _fail_in(self, job_id: str, indexes: list[int]) -> None:
         moved = await self.parts.store.fail_crashed(job_id, indexes, CRASHED)
+        if moved.chunk_indexes:
+            self.parts.meter.add(Metric.CHUNKS_CRASHED, len(moved.chunk_indexes))
+            self.parts.meter.add(Metric.CHUNKS_FAILED, len(moved.chunk_indexes))
         for index in sorted(moved.chunk_indexes):
             logger.error("the chunk failed", extra={"job_id": job_id, "chunk_index": index, "code": CRASHED.code})
         if moved.all_done:
@@ -107,6 +120,17 @@ class Pass:
             due = await self.parts.store.make_pending_due()
             if due:
                 logger.warning("the chunk queue is empty: everything pending is due", extra={"chunks": due})
+
+    async def _count_stuck(self, began: float) -> None:
+        """After all other steps: what was due when they began has by now been brought on."""
+        settings = self.parts.settings
+        # parked to the end, with a last delay that began before it, and a last message that was lost
+        longest = settings.max_park + ProviderError.LONGEST_WAIT + settings.hint_cap
+        passed = CLOCKS_DIFFER * (asyncio.get_running_loop().time() - began) + 1
+        stuck = await self.parts.store.stuck_jobs(quiet=settings.hint_after, longest=longest, grace=passed)
+        self.parts.meter.add(Metric.STUCK_JOBS, stuck)
+        if stuck:
+            logger.error("jobs stand still, and nothing ahead will bring them on", extra={"jobs": stuck})
 
     async def _guarded(self, name: str, step: Callable[[], Awaitable[bool | None]]) -> bool:
         if self.deadline.remaining() < BUDGET:

@@ -21,7 +21,7 @@ from local.invoke import InvocationFailed
 
 if TYPE_CHECKING:
     from local.event_source.wire import Sqs
-    from local.invoke import Function
+    from local.invoke import Invocable
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class EventSourceMapping:
     receive counts and redrive are the queue's.
     """
 
-    def __init__(self, function: Function, mapping: MappingLike, sqs: Sqs) -> None:
+    def __init__(self, function: Invocable, mapping: MappingLike, sqs: Sqs) -> None:
         self._function = function
         self._mapping = mapping
         self._stopping = threading.Event()

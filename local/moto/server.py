@@ -48,8 +48,8 @@ class MotoServer:
     """
 
     def __init__(self, listener: socket.socket, front: Front) -> None:
-        self.port: int = listener.getsockname()[1]
-        self.endpoint_url = f"http://{HOST}:{self.port}"
+        host, self.port = listener.getsockname()
+        self.endpoint_url = f"http://{host}:{self.port}"
         self._front = front
         self._server = uvicorn.Server(_config(front))
         self._loop = asyncio.new_event_loop()
@@ -74,8 +74,10 @@ class MotoServer:
         self.stop()
 
 
-def start_in_thread(*, port: int = 0, state_dir: Path | None = None, account: str | None = None) -> MotoServer:
-    """A server on 127.0.0.1 that accepts requests now; `port` 0 takes a free one. Raises OSError when it is taken.
+def start_in_thread(
+    *, host: str = HOST, port: int = 0, state_dir: Path | None = None, account: str | None = None
+) -> MotoServer:
+    """A server that accepts requests now; `port` 0 takes a free one. Raises OSError when it is taken.
 
     With `state_dir`, S3 objects are kept under `objects/` and those of a former run are there again. Queue messages
     are not kept: the database is the truth. `account` is 12 digits; by default nobody else's.
@@ -85,16 +87,16 @@ def start_in_thread(*, port: int = 0, state_dir: Path | None = None, account: st
     with contextlib.ExitStack() as undo:
         undo.callback(listener.close)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         front = Front(account or f"{secrets.randbelow(10**12):012}", state_dir)
         listener.listen(128)  # from here on a connection waits in the kernel until the loop runs
         undo.pop_all()
     return MotoServer(listener, front)
 
 
-def start_for_laptop(port: int, state_dir: Path | None) -> MotoServer:
+def start_for_laptop(port: int, state_dir: Path | None, *, host: str = HOST) -> MotoServer:
     """The server of `piecewise up`, in the same account at every start."""
-    return start_in_thread(port=port, state_dir=state_dir, account=LAPTOP_ACCOUNT)
+    return start_in_thread(host=host, port=port, state_dir=state_dir, account=LAPTOP_ACCOUNT)
 
 
 def _config(front: Front) -> uvicorn.Config:

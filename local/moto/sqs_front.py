@@ -35,13 +35,17 @@ _RECEIVE_KEYS = {
     "QueueUrl", "MaxNumberOfMessages", "VisibilityTimeout", "WaitTimeSeconds",
     "AttributeNames", "MessageSystemAttributeNames", "MessageAttributeNames",
 }  # fmt: skip
-_SEND_KEYS = {"Id", "MessageBody", "DelaySeconds"}
+_SEND_KEYS = {"Id", "MessageBody", "DelaySeconds", "MessageGroupId", "MessageSystemAttributes"}
+_GROUP = re.compile(r"[!-~]{1,128}")  # SQS's own rule; moto takes anything
+_BAD_GROUP = {"SenderFault": True, "Code": "InvalidParameterValue", "Message": "MessageGroupId is not valid"}
 _DELETE_KEYS = {"Id", "ReceiptHandle"}
-_SYSTEM_ATTRIBUTES: dict[str, Callable[[Any], str]] = {
+_SYSTEM_ATTRIBUTES: dict[str, Callable[[Any], str | None]] = {
     "SenderId": lambda message: str(message.sender_id),
     "SentTimestamp": lambda message: str(message.sent_timestamp),
     "ApproximateReceiveCount": lambda message: str(message.approximate_receive_count),
     "ApproximateFirstReceiveTimestamp": lambda message: str(message.approximate_first_receive_timestamp),
+    "MessageGroupId": lambda message: message.group_id,
+    "AWSTraceHeader": lambda message: message.system_attributes.get("AWSTraceHeader", {}).get("StringValue"),
 }
 
 
@@ -140,7 +144,8 @@ def _described(message: Message, names: set[str]) -> Answer:
     }
     if names:
         wanted = _SYSTEM_ATTRIBUTES if "All" in names else [name for name in _SYSTEM_ATTRIBUTES if name in names]
-        described["Attributes"] = {name: _SYSTEM_ATTRIBUTES[name](message) for name in wanted}
+        values = {name: _SYSTEM_ATTRIBUTES[name](message) for name in wanted}
+        described["Attributes"] = {name: value for name, value in values.items() if value is not None}
     return described
 
 
@@ -152,17 +157,25 @@ def _send(queue: IndexedQueue, params: Params) -> Answer | None:
         return None
     if sum(len(entry["MessageBody"]) for entry in entries) > MAXIMUM_MESSAGE_LENGTH:
         return None
-    sent = [(entry["Id"], queue.send(entry["MessageBody"], entry.get("DelaySeconds"))) for entry in entries]
+    taken = [entry for entry in entries if _GROUP.fullmatch(entry.get("MessageGroupId", "none"))]
+    sent = [(entry["Id"], _take_in(queue, entry)) for entry in taken]
     return {
         "Successful": [{"Id": id_, "MessageId": m.id, "MD5OfMessageBody": _md5(m.body)} for id_, m in sent],
-        "Failed": [],
+        "Failed": [{"Id": entry["Id"], **_BAD_GROUP} for entry in entries if entry not in taken],
     }
+
+
+def _take_in(queue: IndexedQueue, entry: Params) -> Message:
+    attributes = entry.get("MessageSystemAttributes", {})
+    return queue.send(entry["MessageBody"], entry.get("DelaySeconds"), entry.get("MessageGroupId"), attributes)
 
 
 def _can_be_sent(entry: Params, queue: IndexedQueue) -> bool:
     if not entry.keys() <= _SEND_KEYS or not _BATCH_ID.fullmatch(entry.get("Id", "")):
         return False
     if not _within(entry.get("DelaySeconds", 0), 0, _LONGEST_DELAY):
+        return False
+    if not entry.get("MessageSystemAttributes", {}).keys() <= {"AWSTraceHeader"}:
         return False
     return 0 < len(entry.get("MessageBody", "")) <= queue.maximum_message_size
 

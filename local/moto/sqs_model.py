@@ -61,7 +61,7 @@ class IndexedQueue(Queue):
     def __init__(self, name: str, region: str, account_id: str, **kwargs: Any) -> None:
         super().__init__(name, region, account_id, **kwargs)
         self.listeners: set[Callable[[], None]] = set()
-        self.plain = True  # False once a message with attributes of its own was added
+        self.plain = True  # False once a message with attributes of its sender's choice was added
         self._serial = itertools.count(1)
         self._token = uuid.uuid4().hex
         self._issued = 0
@@ -117,16 +117,23 @@ class IndexedQueue(Queue):
 
     # -- what the front and the backend below ask
 
-    def send(self, body: str, delay_seconds: int | None) -> LightMessage:
-        """Add a message without attributes; the caller has validated it."""
-        message = LightMessage(str(uuid.uuid4()), body)
+    def send(
+        self,
+        body: str,
+        delay_seconds: int | None,
+        group: str | None = None,
+        system_attributes: dict[str, Any] | None = None,
+    ) -> LightMessage:
+        """Add a message; the caller has validated it. The group is kept and shown, and no queue here is fair."""
+        message = LightMessage(str(uuid.uuid4()), body, system_attributes)
+        message.group_id = group
         message.mark_sent(self.delay_seconds if delay_seconds is None else delay_seconds)
         self.add_message(message)
         return message
 
     def adopt(self, message: Message, handles: list[str]) -> None:
         """Put a message with a past at the end; `handles` go on working."""
-        if message.message_attributes or message.system_attributes:
+        if message.message_attributes:
             self.plain = False
         entry = _Entry(message, next(self._serial), handles)
         self._entries[entry.order] = entry

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.response import StreamingBody
 
+from functions.core.messages import group_of
 from local.simulation.faults import Fault, Faults
 from local.simulation.queue import SimulatedQueue
 
@@ -19,11 +21,13 @@ T = TypeVar("T")
 
 @dataclass
 class SimulatedSqs:
-    """boto3's SQS client over the simulated queues."""
+    """boto3's SQS client over the simulated queues. A chunk's message that is not its owner's is a violation."""
 
     queues: Mapping[str, SimulatedQueue]
     faults: Faults
     random: Random
+    owners: Mapping[str, str]  # by job
+    violations: list[str]
 
     def get_queue_url(self, *, QueueName: str) -> dict[str, str]:  # noqa: N803 (boto3's names)
         """A URL that is the name."""
@@ -34,9 +38,15 @@ class SimulatedSqs:
         in_part = len(Entries) > 1 and self.faults.strikes(Fault.SEND_IN_PART)
         refused = [entry for entry in Entries if in_part and self.random.random() < 0.5]
         for entry in Entries:
+            self._look(entry)
             if entry not in refused:
                 self.queues[QueueUrl].send(entry["MessageBody"], entry.get("DelaySeconds", 0))
         return {"Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in refused]}
+
+    def _look(self, entry: Mapping[str, Any]) -> None:
+        body = json.loads(entry["MessageBody"])
+        if "chunk_index" in body and entry.get("MessageGroupId") != group_of(self.owners[body["job_id"]]):
+            self.violations.append(f"a message of {body['job_id']} in the group {entry.get('MessageGroupId')!r}")
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803, ARG002
         """How many messages, approximately."""

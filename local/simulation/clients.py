@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from local.simulation.trace import Trace
 
 T = TypeVar("T")
-OWNER = "local"
 _API_TIMEOUT = 29.0
 _TRIES = 5  # submissions of one document, and calls of one verb, until a client gives up
 _GLYPHS = ("", "é", "語", "🙂")
@@ -61,11 +60,12 @@ class Clients:
 
     async def _submit(self, number: int) -> str | None:
         submission = self._submission()
+        owner = f"client {number}" if number % 2 else f"client-{number}"  # SQS takes no space in a group
         for _ in range(_TRIES):
 
             async def main(parts: Parts, _: Deadline) -> str:
-                named = replace(parts, new_job_id=lambda: self.story.new_job(submission.text))
-                return (await submit(named, OWNER, submission))[0].job_id
+                named = replace(parts, new_job_id=lambda: self.story.new_job(submission.text, owner))
+                return (await submit(named, owner, submission))[0].job_id
 
             try:
                 job_id = await self._ask(main)
@@ -115,7 +115,7 @@ class Clients:
 
     async def _look(self, job_id: str) -> JobView | Rejected | None:
         async def main(parts: Parts, _: Deadline) -> JobView | None:
-            return await parts.store.job(job_id, OWNER)
+            return await parts.store.job(job_id, self.story.owners[job_id])
 
         erased, cancelled = job_id in self.story.erased, job_id in self.story.cancelled  # as told before it asks
         try:
@@ -145,20 +145,20 @@ class Clients:
 
     async def _cancel(self, job_id: str) -> None:
         async def main(parts: Parts, _: Deadline) -> None:
-            await control.cancel(parts, OWNER, job_id)
+            await control.cancel(parts, self.story.owners[job_id], job_id)
 
         if await self._insist(job_id, "cancel", main):
             self.story.cancelled.add(job_id)
 
     async def _retry(self, job_id: str) -> None:
         async def main(parts: Parts, _: Deadline) -> None:
-            await control.retry(parts, OWNER, job_id)
+            await control.retry(parts, self.story.owners[job_id], job_id)
 
         await self._insist(job_id, "retry", main)
 
     async def _delete(self, job_id: str) -> None:
         async def main(parts: Parts, _: Deadline) -> None:
-            await control.erase(parts, OWNER, job_id)
+            await control.erase(parts, self.story.owners[job_id], job_id)
 
         self.story.to_be_erased.add(job_id)
         if await self._insist(job_id, "delete", main):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.core.jobs import ACTIVE_JOB, OPEN_CHUNK
+from functions.core.model import Metric
+from local.simulation.carried import HARMLESS
 from local.simulation.faults import Fault
 from local.simulation.story import Violation
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _GLANCE = 5.0  # seconds between two looks
 _MOST_LOOKS = 2_000
+_ENDS = (Metric.CHUNKS_COMPLETED, Metric.CHUNKS_FAILED)
 # With these and no others no object of a deleted job stays behind.
 _HARMLESS_TO_ERASING = frozenset(
     {
@@ -55,6 +58,7 @@ class Ending:
     model: SimulatedModel
     clock: Callable[[], float]
     patience: Callable[[], float]
+    metered: Mapping[Metric, int]
     recovery: float = 0.0
 
     async def run(self) -> None:
@@ -72,6 +76,7 @@ class Ending:
         self._nothing_lost()
         self._nothing_left()
         self._no_neighbours_taken_down()
+        self._metrics_are_true()
 
     async def _until(self, condition: Callable[[], bool], what: str) -> None:
         for _ in range(_MOST_LOOKS):
@@ -115,6 +120,14 @@ class Ending:
         left = [key for key in self.objects if key.split("/")[1] in self.story.erased]
         if left:
             raise Violation(f"deleted, and its objects are there: {left}")
+
+    def _metrics_are_true(self) -> None:
+        """Rows are counted, not messages: never more than moved, and no fewer where nothing died in between."""
+        for metric, moved in self.story.moved.items():
+            counted = self.metered.get(metric, 0)
+            fewer = counted < moved and metric in _ENDS and self.faults.met <= HARMLESS
+            if counted > moved or fewer:
+                raise Violation(f"{metric} says {counted}, and {moved} rows moved")
 
     def _no_neighbours_taken_down(self) -> None:
         """A chunk that kills its workers takes no other with it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from functions.core.model import Metric
 from functions.core.ports import Deadline
 from functions.core.wiring import Parts
 from local.simulation.functions import ROOMS
@@ -14,6 +15,7 @@ from local.simulation.story import Violation
 if TYPE_CHECKING:
     from local.simulation.database import SimulatedDatabase
     from local.simulation.functions import Functions
+    from local.simulation.meter import SimulatedMeter
     from local.template import FunctionSpec
 
 _STUCK = """
@@ -54,8 +56,12 @@ class Schedule:
             raise ended.error
         if ended.process.blows:
             return
+        if ended.answer:
+            raise Violation(f"{ended.process.name}, undisturbed, counts {ended.answer} stuck jobs")
         for what, job_id, index in self.database.rows(_STUCK.format(start=start)):
             raise Violation(f"{what} {job_id}/{index} stood still before {ended.process.name} began, and still does")
 
-    async def _main(self, parts: Parts, deadline: Deadline) -> None:
+    async def _main(self, parts: Parts, deadline: Deadline) -> int:
+        """The stuck jobs that it counted."""
         await ROOMS[self.function.handler](parts, {"time": None}, deadline)
+        return cast("SimulatedMeter", parts.meter).own[Metric.STUCK_JOBS]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from functions.core.model import Metric
+
 Key = tuple[str, int]  # (job_id, chunk_index)
 
 TEXT_MARK = "zqx"  # stands in every word of every document: no log line may contain it
@@ -21,6 +23,7 @@ class Story:
     """Told by clients, model and database; each notes what it has seen."""
 
     texts: dict[str, str] = field(default_factory=dict)  # every document that a client tried to submit, by job
+    owners: dict[str, str] = field(default_factory=dict)  # by job
     accepted: set[str] = field(default_factory=set)  # answered with 202
     cancelled: set[str] = field(default_factory=set)  # answered with "cancelled"
     to_be_erased: set[str] = field(default_factory=set)  # a client has asked for it
@@ -31,16 +34,18 @@ class Story:
     crashed_out: set[Key] = field(default_factory=set)  # chunks given up because their workers crashed
     calls: Counter[tuple[str, int, int]] = field(default_factory=Counter)  # that count: (job_id, chunk_index, run)
     all_calls: Counter[Key] = field(default_factory=Counter)  # those of all runs
+    moved: Counter[Metric] = field(default_factory=Counter)  # what the metrics may count: changes of rows
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def worker_crashed(self, key: Key) -> None:
         """A chunk was given up because its workers crashed."""
         self.crashed_out.add(key)
 
-    def new_job(self, text: str) -> str:
+    def new_job(self, text: str, owner: str = "") -> str:
         """The id of a job for this document: `functions.core.wiring.Parts.new_job_id`."""
         job_id = f"job{len(self.texts)}"
         self.texts[job_id] = text
+        self.owners[job_id] = owner
         return job_id
 
 

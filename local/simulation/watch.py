@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from functions.core.jobs import ChunkStatus
+from functions.core.model import Metric
 from local.simulation import rules
 from local.simulation.fencing import Fencing
 from local.simulation.rows import ACTIVE, ChunkRow, Chunks, JobRow, Jobs, brief, read
@@ -86,12 +87,17 @@ class Watch:
         calls = self._story.all_calls[row.key]  # of every run: a late result of an earlier one counts in this
         rules.in_budget(job, row, calls=calls, crash_limit=self._settings.crash_limit)
         self._fencing.moved(was, row, actor, self._database.now(), active=job.status in ACTIVE)
+        self._story.moved[Metric.CHUNKS_CRASHED] += max(0, row.crashes - was.crashes)
         if row.status == was.status:
             return
         if row.status == ChunkStatus.COMPLETED:
             self._story.completed_at[row.key] = self._clock()
+            self._story.moved[Metric.CHUNKS_COMPLETED] += 1
             rules.answered(row, self._story.texts[row.job_id])
         if row.status == ChunkStatus.FAILED:
             rules.chunk_may_fail(was, row, job, self._settings, self._database.now())
+            self._story.moved[Metric.CHUNKS_FAILED] += 1
+        if row.status == ChunkStatus.PENDING and row.parked_since is not None:
+            self._story.moved[Metric.CHUNKS_PARKED] += 1
         if row.error_code == "worker_crashed":
             self._story.worker_crashed(row.key)

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from functions.core.documents.s3 import S3Documents
+from functions.core.model import Metric
 from functions.core.queues.sqs import SqsQueues
 from functions.core.settings import Settings
 from functions.core.store.database import Database
@@ -29,6 +30,7 @@ from local.simulation.faults import Fault, Faults
 from local.simulation.functions import Functions, Mapping
 from local.simulation.log import LogSink
 from local.simulation.loop import SimulatedLoop, Standstill
+from local.simulation.meter import SimulatedMeter
 from local.simulation.model import ModelOf, SimulatedModel
 from local.simulation.outages import Outages
 from local.simulation.process import Process
@@ -99,7 +101,9 @@ class World:
         """What the product talks to, and who watches it."""
         self.queues = self._queues()
         self.s3 = SimulatedS3(self.faults, self.random)
-        self.sqs = SimulatedSqs({queue.name: queue for queue in self.queues.values()}, self.faults, self.random)
+        by_name = {queue.name: queue for queue in self.queues.values()}
+        self.sqs = SimulatedSqs(by_name, self.faults, self.random, self.story.owners, self.loop.violations)
+        self.metered: Counter[Metric] = Counter()
         self.watch = Watch(
             self.database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations, self.settings
         )
@@ -125,7 +129,7 @@ class World:
         self.disturbances = Disturbances(queues, self.mappings, self.faults, self.random, self.trace, self.ends)
         self.ending = Ending(
             self.functions, self.faults, self.watch, self.schedule, queues, self.s3.objects, self.story, self.model,
-            self.clock, self.patience,
+            self.clock, self.patience, self.metered,
         )  # fmt: skip
         self.clients = Clients(
             self.functions, self.random, self.story, self.trace, self.clock, last=self.ends * 0.6,
@@ -161,6 +165,7 @@ class World:
             ),
             documents=S3Documents(s3, to_s3, bucket="bucket"),
             providers=ModelOf(process, self.model),
+            meter=SimulatedMeter(self.metered),
             random=random,
             new_job_id=lambda: self.story.new_job(""),
         )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from functions.core.errors import DocumentMissing, Rejected
 from functions.core.ids import new_job_id
+from functions.core.meter import Unmetered
 from functions.core.model import ChunkError, ChunkHint, JobView, NewJob, PlanHint, Span
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.settings import Settings
@@ -51,6 +52,7 @@ class World:
             queues=cast("Queues", FakeQueues(self)),
             documents=cast("Documents", FakeDocuments(self)),
             providers=cast("Providers", FakeProviders()),
+            meter=Unmetered(),
             random=Random(1),
             new_job_id=new_job_id,
         )
@@ -84,9 +86,13 @@ class FakeQueues:
 
     world: World
 
+    async def check(self) -> None:
+        """They are there."""
+
     async def send_chunks(self, hints: Sequence[ChunkHint], *, delay: int = 0) -> None:
         """Keep the hints."""
         assert delay == 0
+        assert all(hint.owner for hint in hints)
         self.world.note("send chunks")
         self.world.hints += hints
 

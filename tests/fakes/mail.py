@@ -24,8 +24,12 @@ class MemoryQueues:
     away: bool = False
     before: Callable[[str], None] = nothing
 
+    async def check(self) -> None:
+        """They are there."""
+
     async def send_chunks(self, hints: Sequence[ChunkHint], *, delay: int = 0) -> None:
-        """Keep them."""
+        """Keep them. A sender that does not know the owner would send what no fair queue can sort."""
+        assert all(hint.owner for hint in hints)
         self._effect("send chunks")
         self.chunks += [(hint, delay) for hint in hints]
 

@@ -33,6 +33,7 @@ from functions.finalizer.finalize import finalize
 from functions.planner.plan import plan
 from functions.reconciler.sweep import Pass
 from tests.fakes.mail import MemoryQueues
+from tests.fakes.meter import MemoryMeter
 from tests.fakes.script import Script
 from tests.fakes.shelf import MemoryDocuments
 
@@ -72,6 +73,7 @@ class Stage:
     queues: MemoryQueues = field(default_factory=MemoryQueues)
     documents: MemoryDocuments = field(default_factory=MemoryDocuments)
     model: Script = field(default_factory=Script)
+    meter: MemoryMeter = field(default_factory=MemoryMeter)
     deadline: FixedDeadline = field(default_factory=FixedDeadline)
     numbers: Iterable[int] = field(default_factory=itertools.count)
 
@@ -93,7 +95,9 @@ class Stage:
     @property
     def parts(self) -> Parts:
         """What the rooms get."""
-        return Parts(self.settings, self.store, self.queues, self.documents, self.model, Random(1), self.new_job_id)
+        return Parts(
+            self.settings, self.store, self.queues, self.documents, self.model, self.meter, Random(1), self.new_job_id
+        )
 
     def new_job_id(self) -> str:
         """Ids that sort as they were made."""
@@ -120,7 +124,7 @@ class Stage:
         )
         self.run(self.store.create_job(job, spans))
         if spans:
-            self.run(self.queues.send_chunks([ChunkHint(job_id, span.chunk_index, 0) for span in spans]))
+            self.run(self.queues.send_chunks([ChunkHint(job_id, span.chunk_index, 0, "local") for span in spans]))
         else:
             self.run(self.queues.send_plan(PlanHint(job_id, 0)))
         return job_id

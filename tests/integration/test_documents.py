@@ -137,6 +137,14 @@ def test_a_presigned_url_reads_without_credentials(documents: S3Documents) -> No
         assert answer.headers["Content-Type"] == TEXT
 
 
+def test_a_presigned_url_names_the_public_address(aws_session: boto3.Session, s3: S3Client, bucket: str) -> None:
+    public = make_s3(aws_session, endpoint_url="http://localhost:9000")
+    documents = S3Documents(s3, inline, bucket=bucket, public=public)
+    asyncio.run(documents.put("results/a", b"abc", content_type=TEXT))
+    assert asyncio.run(documents.read("results/a", 0, 3)) == b"abc"
+    assert asyncio.run(documents.presign("results/a", seconds=60)).startswith(f"http://localhost:9000/{bucket}/")
+
+
 def test_a_missing_bucket_is_unavailable(s3: S3Client) -> None:
     nowhere = S3Documents(s3, inline, bucket="nobodys-bucket")
     with pytest.raises(DocumentsUnavailable, match="S3 PutObject: NoSuchBucket"):

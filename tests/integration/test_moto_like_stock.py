@@ -207,6 +207,12 @@ def carries_attributes(queue: Queue) -> Seen:
     return [sent, some, queue.take(MessageAttributeNames=["All"], MessageSystemAttributeNames=["All"]), queue.counts()]
 
 
+def carries_a_group(queue: Queue) -> Seen:
+    sent = [queue.send("a", "b", MessageGroupId="client-1"), queue.call("send_message", MessageBody="c")]
+    some = queue.take(1, MessageSystemAttributeNames=["MessageGroupId"])
+    return [sent, some, queue.take(MessageSystemAttributeNames=["All"])]
+
+
 def says_all_its_attributes(queue: Queue) -> Seen:
     queue.send("a", "b", "c")
     queue.take(1)
@@ -241,6 +247,7 @@ SCENARIOS: list[Scenario] = [
     refuses_values_out_of_range,
     refuses_queues_that_are_not_there,
     carries_attributes,
+    carries_a_group,
     says_all_its_attributes,
     is_empty_once_purged,
     is_created_once,

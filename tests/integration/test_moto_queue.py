@@ -7,7 +7,7 @@ import socket
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -144,3 +144,40 @@ def test_a_deleted_message_does_not_come_back_when_its_timeout_ends() -> None:
     queue.delete_message(message.receipt_handle)
     assert queue.take(1, 0) == []
     assert queue.next_due() is None
+
+
+def test_a_batch_keeps_its_trace_header(sqs: SQSClient) -> None:
+    """As on AWS, and in moto's single send; moto's batch forgets it."""
+    url = sqs.create_queue(QueueName="traced")["QueueUrl"]
+    entry: Any = {"Id": "1", "MessageBody": "a", "MessageSystemAttributes": traced("Root=1-2-3")}
+    sqs.send_message_batch(QueueUrl=url, Entries=[entry, {"Id": "2", "MessageBody": "b"}])
+
+    asked: Any = {"MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["AWSTraceHeader"]}
+    messages = sqs.receive_message(QueueUrl=url, **asked)["Messages"]
+
+    assert [message["Attributes"] for message in messages] == [{"AWSTraceHeader": "Root=1-2-3"}, {}]
+
+
+def test_a_group_that_sqs_would_refuse_fails_alone(sqs: SQSClient) -> None:
+    url = sqs.create_queue(QueueName="grouped")["QueueUrl"]
+    groups = ["fits", "two words", "é", "x" * 128, "x" * 129]
+    entries: Any = [{"Id": str(n), "MessageBody": "a", "MessageGroupId": group} for n, group in enumerate(groups)]
+
+    answer = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+
+    assert [entry["Id"] for entry in answer["Successful"]] == ["0", "3"]
+    assert [(entry["Id"], entry["SenderFault"]) for entry in answer["Failed"]] == [
+        ("1", True),
+        ("2", True),
+        ("4", True),
+    ]
+
+
+def test_groups_and_traces_do_not_make_a_queue_slow() -> None:
+    queue = IndexedQueue("q", "us-east-1", "000000000000")
+    queue.send("a", None, "client-1", traced("Root=1-2-3"))
+    assert queue.plain
+
+
+def traced(header: str) -> dict[str, Any]:
+    return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}

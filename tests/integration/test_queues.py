@@ -11,21 +11,24 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.core.errors import QueueUnavailable
-from functions.core.messages import parse_chunk, parse_finalize, parse_plan
+from functions.core.messages import group_of, parse_chunk, parse_finalize, parse_plan
 from functions.core.model import ChunkHint, PlanHint
 from functions.core.queues.sqs import BATCH, SENDERS, SENDS, SqsQueues, make_sqs
 from functions.core.threads import inline, on_threads
+from local.event_source.events import sqs_event
 from tests.fixtures.logs import LogLines
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 T = TypeVar("T")
-NAMES = {"plan_queue": "plans", "chunk_queue": "chunks", "finalize_queue": "finals"}
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+NAMES: dict[str, Any] = {"plan_queue": "plans", "chunk_queue": "chunks", "finalize_queue": "finals"}
 
 
 @pytest.fixture
-def queues(sqs: SQSClient, queue_names: dict[str, str]) -> SqsQueues:
+def queues(sqs: SQSClient, queue_names: dict[str, Any]) -> SqsQueues:
     return SqsQueues(sqs, on_threads(SENDERS, "queues"), **queue_names)
 
 
@@ -43,7 +46,7 @@ def bodies(sqs: SQSClient, name: str) -> Iterator[str]:
 
 
 def hints(count: int) -> list[ChunkHint]:
-    return [ChunkHint("01jd0000000000000000000000abcd", index, index % 3) for index in range(count)]
+    return [ChunkHint("01jd0000000000000000000000abcd", index, index % 3, "client-1") for index in range(count)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 11, 137])
@@ -71,6 +74,67 @@ def test_plan_and_finalize_go_to_their_own_queues(
     assert [parse_plan(body) for body in bodies(sqs, queue_names["plan_queue"])] == [PlanHint("job1", 3)]
     assert [parse_finalize(body) for body in bodies(sqs, queue_names["finalize_queue"])] == [("job2", 3)]
     assert asyncio.run(queues.chunk_queue_is_empty())
+
+
+def received(sqs: SQSClient, name: str) -> list[MessageTypeDef]:
+    """Up to ten messages, with everything that SQS says of them."""
+    asked: Any = {"MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"]}
+    return sqs.receive_message(QueueUrl=url_of(sqs, name), **asked).get("Messages", [])
+
+
+def test_a_chunk_message_is_in_the_group_of_its_owner_and_its_body_says_nothing_of_it(
+    queues: SqsQueues, sqs: SQSClient, queue_names: dict[str, str]
+) -> None:
+    owners = ["client-1", "client-2", "Ünïcode Ltd."]
+    asyncio.run(queues.send_chunks([ChunkHint("job", index, 0, owner) for index, owner in enumerate(owners)]))
+
+    messages = received(sqs, queue_names["chunk_queue"])
+
+    groups = [message["Attributes"]["MessageGroupId"] for message in messages]
+    assert groups == ["client-1", "client-2", group_of("Ünïcode Ltd.")]
+    assert not any(owner in message["Body"] for message in messages for owner in owners)
+
+
+def test_a_chunk_message_without_an_owner_is_not_sent(queues: SqsQueues) -> None:
+    with pytest.raises(ValueError, match="says nothing of its owner"):
+        asyncio.run(queues.send_chunks([ChunkHint("job", 0, 0)]))
+
+
+def test_plan_and_finalize_messages_are_in_no_group(
+    queues: SqsQueues, sqs: SQSClient, queue_names: dict[str, str]
+) -> None:
+    asyncio.run(queues.send_plan(PlanHint("job", 0)))
+    [message] = received(sqs, queue_names["plan_queue"])
+    assert "MessageGroupId" not in message["Attributes"]
+
+
+def test_every_message_carries_the_trace_of_the_invocation_that_sends_it(
+    sqs: SQSClient, queue_names: dict[str, Any]
+) -> None:
+    traces = iter([TRACE, TRACE, TRACE, None])
+    queues = SqsQueues(sqs, inline, **queue_names, trace=lambda: next(traces))
+
+    async def send() -> None:
+        await queues.send_plan(PlanHint("job", 0))
+        await queues.send_chunks(hints(1))
+        await queues.send_finalize("job", 1)
+        await queues.send_finalize("job", 1)  # in an invocation that is not traced
+
+    asyncio.run(send())
+
+    found = {
+        kind: [message["Attributes"].get("AWSTraceHeader") for message in received(sqs, name)]
+        for kind, name in queue_names.items()
+    }
+    assert found == {"plan_queue": [TRACE], "chunk_queue": [TRACE], "finalize_queue": [TRACE, None]}
+
+
+def test_the_trace_reaches_the_next_invocation(sqs: SQSClient, queue_names: dict[str, str]) -> None:
+    asyncio.run(SqsQueues(sqs, inline, **queue_names, trace=lambda: TRACE).send_chunks(hints(1)))
+
+    event = sqs_event(received(sqs, queue_names["chunk_queue"]), "arn:aws:sqs:us-east-1:000000000000:chunks")
+
+    assert event["Records"][0]["attributes"]["AWSTraceHeader"] == TRACE
 
 
 def test_a_message_in_flight_keeps_the_queue_from_being_empty(

@@ -172,7 +172,8 @@ def test_bedrock_ignores_the_endpoint_of_a_laptops_queues(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     provider: Any = providers(None).open(BEDROCK)
-    assert provider._client.model.base_url == "https://bedrock-runtime.eu-central-1.amazonaws.com"
+    [client] = provider._clients.values()
+    assert client.model.base_url == "https://bedrock-runtime.eu-central-1.amazonaws.com"
     asyncio.run(provider.aclose())
 
 

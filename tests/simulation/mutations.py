@@ -162,9 +162,11 @@ MUTATIONS = [
         "a parked chunk is sent before it is committed",
         "functions/chunk_worker/worker.py",
         "        if await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled):\n"
-        "            await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], "
-        "min(900, math.ceil(seconds)))",
-        "        await self._send([ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no)], 0)\n"
+        "            if throttled:\n                self.parts.meter.add(Metric.CHUNKS_PARKED, 1)\n"
+        "            hint = ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no, claim.owner)\n"
+        "            await self._send([hint], min(900, math.ceil(seconds)))",
+        "        hint = ChunkHint(claim.job_id, claim.chunk_index, claim.claim_no, claim.owner)\n"
+        "        await self._send([hint], 0)\n"
         "        await self.parts.store.park(claim, failure, seconds=seconds, throttled=throttled)",
         only=(Fault.MODEL_THROTTLED, Fault.SLOW),
     ),
@@ -202,6 +204,27 @@ MUTATIONS = [
         "case((and_(done_then, ACTIVE), due), else_=jobs.c.finalize_due_at),",
         "jobs.c.finalize_due_at,",
     ),
+    Mutation(
+        "metrics count messages, not rows",
+        "functions/chunk_worker/worker.py",
+        "                if claim.chunk_index in moved.chunk_indexes:\n"
+        "                    self.parts.meter.add(Metric.CHUNKS_COMPLETED, 1)\n",
+        "                if True:\n                    self.parts.meter.add(Metric.CHUNKS_COMPLETED, 1)\n",
+        only=(Fault.ZOMBIE,),
+    ),
+    Mutation(
+        "a message takes the turn of another owner",
+        f"{STORE}/counting.py",
+        '    .where(jobs.c.job_id == literal_column(f"{chunks.name}.{chunks.c.job_id.name}"))\n    .scalar_subquery()',
+        "    .where(jobs.c.job_id == chunks.c.job_id)\n    .correlate(chunks)\n    .scalar_subquery()",
+        only=(Fault.PURGE, Fault.SEND_LOST, Fault.CRASH),
+    ),
+    Mutation(
+        "a job that waits is counted as stuck",
+        f"{STORE}/stuck.py",
+        "    return or_(worked, pending)\n",
+        "    return worked\n",
+    ),
     # -- the plan
     Mutation(
         "the plan's end does not see that all chunks are done",
@@ -235,8 +258,8 @@ MUTATIONS = [
     Mutation(
         "messages are sent before the job is committed",
         "functions/api/submit.py",
-        "    await _keep(parts, job, submission.data, spans)\n    await _announce(parts.queues, job_id, spans)\n",
-        "    await _announce(parts.queues, job_id, spans)\n    await _keep(parts, job, submission.data, spans)\n",
+        "    await _keep(parts, job, submission.data, spans)\n    await _announce(parts.queues, job, spans)\n",
+        "    await _announce(parts.queues, job, spans)\n    await _keep(parts, job, submission.data, spans)\n",
         only=(Fault.SLOW,),
     ),
     # -- the end

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler")
+ROOMS = ("api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler", "migrate")
 RULES = ("jobs", "model", "outcomes", "results", "messages", "ids", "keys", "chunking", "cuts", "graphemes", "ports")
 ADAPTERS = ("store", "queues", "documents", "providers")
 LAYERS = {
@@ -18,6 +18,8 @@ LAYERS = {
     "functions.core.errors": 0,
     "functions.core.settings": 2,
     "functions.core.logs": 2,
+    "functions.core.meter": 2,
+    "functions.core.secret": 2,
     "functions.core.threads": 2,
     "functions.core.aws": 2,
     "functions.core.deadline": 2,
@@ -27,8 +29,8 @@ LAYERS = {
     "functions.core.each": 3,
     "functions.core.wake": 3,
     "functions.core.wiring": 4,
+    "migrations": 4,
     **{f"functions.{name}": 5 for name in ROOMS},
-    "migrations": 5,
     "local": 6,
 }
 MODULES = sorted(
@@ -85,6 +87,16 @@ def test_only_wiring_reads_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
     }
     assert readers <= {"functions.core.wiring"}
+
+
+def test_nobody_draws_from_the_generator_that_a_whole_process_shares() -> None:
+    """Its seed would be in a snapshot, and the same in every function started from it: a `Random` is handed in."""
+    for path in (ROOT / "functions").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                assert "random" not in {alias.name for alias in node.names}, path
+            elif isinstance(node, ast.ImportFrom) and node.module == "random":
+                assert {alias.name for alias in node.names} == {"Random"}, path
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -28,7 +28,7 @@ def catalogue(*allowed: str, **settings: Any) -> Catalogue:
 @pytest.mark.parametrize(
     "model",
     [
-        "local", "simulated", "openai:gpt-9", "anthropic:claude-x", "openai:org/model@v1:free",
+        "local", "openai:gpt-9", "anthropic:claude-x", "openai:org/model@v1:free",
         "bedrock:us.anthropic.claude-x-v1:0",
     ],
 )  # fmt: skip
@@ -73,19 +73,28 @@ def test_a_refusal_does_not_repeat_a_long_name() -> None:
 
 
 def test_models_that_need_nothing_open() -> None:
-    models = catalogue("*")
+    models = catalogue("*", scratch_dir="/nowhere")
+    models.check("simulated")
     assert isinstance(models.open("local"), LocalProvider)
     assert isinstance(models.open("simulated"), SimulatedProvider)
 
 
+def test_the_simulated_model_is_none_on_aws_whatever_is_allowed() -> None:
+    """Where there is no `scratch_dir`. That it is not allowed by name the settings see to."""
+    with pytest.raises(Rejected):
+        catalogue("*").check("simulated")
+    with pytest.raises(ProviderError, match="there is no model"):
+        catalogue("*").open("simulated")
+
+
 def test_a_simulated_rate_limit_outlives_the_provider_of_one_invocation() -> None:
-    models = catalogue("simulated", simulate={"rate_limit": "1"})
+    models = catalogue("simulated", simulate={"rate_limit": "1"}, scratch_dir="/nowhere")
     assert models.open("simulated") is models.open("simulated")
 
 
 def test_bad_simulate_options_are_refused_at_the_start() -> None:
     with pytest.raises(Misconfigured, match="error_rate"):
-        catalogue("local", simulate={"error_rate": "2"})
+        catalogue("local", simulate={"error_rate": "2"}, scratch_dir="/nowhere")
 
 
 def test_no_sdk_is_imported_before_a_real_model_is_opened() -> None:

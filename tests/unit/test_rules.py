@@ -18,6 +18,7 @@ from functions.core.jobs import (
     outcome,
     progress_pct,
 )
+from functions.core.messages import group_of
 from functions.core.outcomes import OUTCOMES, Outcome, code_of_status, full_jitter, park_seconds
 from functions.core.results import error_summary, storable
 
@@ -120,3 +121,24 @@ def test_job_ids_are_sortable_by_time_and_never_alike() -> None:
     assert [job_id[:10] for job_id in ids[:-1]] == sorted(job_id[:10] for job_id in ids[:-1])
     assert len(set(ids)) == len(ids)
     assert all(len(job_id) == 30 and job_id.isalnum() for job_id in ids)
+
+
+@pytest.mark.parametrize(
+    "owner", ["local", "auth0|5f7c8ec7c33c6c004bbafe82", "a@b.example", "x" * 128, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"]
+)
+def test_an_owner_that_sqs_takes_is_its_own_group(owner: str) -> None:
+    assert group_of(owner) == owner
+
+
+@pytest.mark.parametrize("owner", ["", "two words", "Ünïcode", "x" * 129, "x" * 255, "tab\t", "\ud800"])
+def test_an_owner_that_sqs_refuses_is_in_the_group_of_its_digest(owner: str) -> None:
+    group = group_of(owner)
+
+    assert group == group_of(owner)
+    assert group_of(group) == group, "a digest is a group"
+    assert owner not in group or not owner
+
+
+def test_owners_that_differ_are_in_groups_that_differ() -> None:
+    owners = ["x" * 128, "x" * 129, "x" * 130, "two words", "two  words", "local"]
+    assert len({group_of(owner) for owner in owners}) == len(owners)

@@ -65,8 +65,76 @@ def test_the_environment_is_read_with_its_prefix(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(f"PIECEWISE_{name.upper()}", value)
     monkeypatch.setenv("PIECEWISE_ALLOWED_MODELS", '["local", "openai:*"]')
     monkeypatch.setenv("PIECEWISE_SIMULATE", '{"latency": "2"}')
+    monkeypatch.setenv("PIECEWISE_SCRATCH_DIR", "/tmp")
 
     settings = Settings.load()
 
     assert settings.allowed_models == ("local", "openai:*")
     assert settings.simulate == {"latency": "2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("local,bedrock:*", ("local", "bedrock:*")),
+        (" local , openai:gpt-9,", ("local", "openai:gpt-9")),
+        ('["local", "openai:*"]', ("local", "openai:*")),
+        ("local", ("local",)),
+    ],
+)
+def test_models_are_listed_with_commas_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, given: str, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PIECEWISE_ALLOWED_MODELS", given)
+
+    assert Settings.load(**PLACES).allowed_models == names
+
+
+def test_a_list_of_models_that_is_no_list_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIECEWISE_ALLOWED_MODELS", "[local]")
+
+    with pytest.raises(Misconfigured, match="PIECEWISE_ALLOWED_MODELS is neither names separated by commas nor"):
+        Settings.load(**PLACES)
+
+
+def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template's parameter that may be left out is an empty text."""
+    monkeypatch.setenv("PIECEWISE_MODEL_API_KEY_SECRET", "")
+    monkeypatch.setenv("PIECEWISE_BUCKET", "")
+
+    assert Settings.load(**PLACES).model_api_key_secret is None
+    with pytest.raises(Misconfigured, match="PIECEWISE_BUCKET is not set"):
+        Settings.load(**{name: value for name, value in PLACES.items() if name != "bucket"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"allowed_models": ("local", "simulated")}, {"default_model": "simulated"}, {"simulate": {"latency": "1"}}],
+    ids=str,
+)
+def test_the_simulated_model_is_for_one_machine_only(given: dict[str, Any]) -> None:
+    with pytest.raises(Misconfigured, match="never allowed on AWS"):
+        Settings.load(**PLACES, **given)
+
+    assert Settings.load(**PLACES, **given, scratch_dir="/tmp")
+
+
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:piecewise/model-AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"model_api_key": "k-e-y", "model_api_key_secret": SECRET},
+            "MODEL_API_KEY and PIECEWISE_MODEL_API_KEY_SECRET",
+        ),
+        ({"model_api_key_secret": "k-e-y"}, "MODEL_API_KEY_SECRET is not the ARN"),
+        ({"model_api_key_secret": SECRET, "scratch_dir": "/tmp"}, "MODEL_API_KEY_SECRET is for AWS"),
+    ],
+)
+def test_a_key_has_one_place_and_is_not_repeated(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(Misconfigured, match=words) as refused:
+        Settings.load(**PLACES, **given)
+
+    assert "k-e-y" not in str(refused.value)

@@ -41,8 +41,10 @@ def make_s3(session: boto3.Session, *, endpoint_url: str | None = None, connecti
 class S3Documents:
     """`ports.Documents` over boto3: one bucket. Every method may raise DocumentsUnavailable."""
 
-    def __init__(self, client: S3Client, runner: Runner, *, bucket: str) -> None:
+    def __init__(self, client: S3Client, runner: Runner, *, bucket: str, public: S3Client | None = None) -> None:
+        """`public`: a client at the address under which those who are handed a URL reach S3; None: the same."""
         self._client = client
+        self._public = public or client
         self._runner = runner
         self._bucket = bucket
 
@@ -82,7 +84,7 @@ class S3Documents:
         """A URL under which anyone may read the object for so long, or until our own credentials end."""
         return await self._call(
             "presigning",
-            lambda: self._client.generate_presigned_url(
+            lambda: self._public.generate_presigned_url(
                 "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
             ),
         )

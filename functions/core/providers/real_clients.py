@@ -31,9 +31,12 @@ class Client:
     secrets: tuple[str, ...]
 
 
-def open_client(kind: str, name: str, settings: Settings) -> Client:
-    """The client for `kind` (openai, anthropic, bedrock). Raises ProviderError bad_credentials without a key."""
-    return _OPEN[kind](name, settings)
+def open_client(kind: str, name: str, settings: Settings, api_key: str | None) -> Client:
+    """The client for `kind` (openai, anthropic, bedrock); without `api_key` the SDK looks for its own.
+
+    Raises ProviderError bad_credentials when there is none.
+    """
+    return _OPEN[kind](name, settings, api_key)
 
 
 @cache
@@ -44,7 +47,7 @@ def _tls() -> ssl.SSLContext:
     return create_ssl_context()
 
 
-def _open_openai(name: str, settings: Settings) -> Client:
+def _open_openai(name: str, settings: Settings, api_key: str | None) -> Client:
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
@@ -59,7 +62,7 @@ def _open_openai(name: str, settings: Settings) -> Client:
         )
 
     try:
-        sdk = connect(settings.model_api_key)
+        sdk = connect(api_key)
     except OpenAIError:  # neither given nor in its environment
         if settings.model_base_url is None:
             raise _no_key(f"openai:{name}", "OPENAI_API_KEY") from None
@@ -67,13 +70,13 @@ def _open_openai(name: str, settings: Settings) -> Client:
     return Client(OpenAIChatModel(name, provider=OpenAIProvider(openai_client=sdk)), sdk.close, _secrets(sdk.api_key))
 
 
-def _open_anthropic(name: str, settings: Settings) -> Client:
+def _open_anthropic(name: str, settings: Settings, api_key: str | None) -> Client:
     from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
     sdk = AsyncAnthropic(
-        api_key=settings.model_api_key,
+        api_key=api_key,
         base_url=settings.model_base_url,
         timeout=settings.call_timeout,
         max_retries=0,
@@ -95,7 +98,7 @@ def _descriptions() -> Loader:
     return create_loader()
 
 
-def _open_bedrock(name: str, settings: Settings) -> Client:
+def _open_bedrock(name: str, settings: Settings, api_key: str | None) -> Client:
     from botocore.config import Config
     from botocore.exceptions import NoRegionError
     from botocore.session import Session
@@ -103,7 +106,7 @@ def _open_bedrock(name: str, settings: Settings) -> Client:
     from pydantic_ai.models.bedrock import BedrockConverseModel
     from pydantic_ai.providers.bedrock import BedrockProvider
 
-    key, url = settings.model_api_key, settings.model_base_url
+    key, url = api_key, settings.model_base_url
 
     class KeySession(Session):
         """Hands out the configured Bedrock API key, which botocore itself takes from the environment only."""
@@ -147,7 +150,7 @@ def _secrets(*keys: str | None) -> tuple[str, ...]:
     return tuple(key for key in keys if key and key != _NO_KEY)
 
 
-_OPEN: dict[str, Callable[[str, Settings], Client]] = {
+_OPEN: dict[str, Callable[[str, Settings, str | None], Client]] = {
     "openai": _open_openai,
     "anthropic": _open_anthropic,
     "bedrock": _open_bedrock,

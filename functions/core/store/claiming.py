@@ -26,7 +26,7 @@ from sqlalchemy import (
 from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.model import ChunkHint, Claim, ClaimedBatch, Failure, Span
 from functions.core.store.clock import now
-from functions.core.store.counting import OF_ACTIVE_JOB
+from functions.core.store.counting import OF_ACTIVE_JOB, OWNER
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
@@ -68,6 +68,7 @@ _EARLY = select(
     chunks.c.job_id,
     chunks.c.chunk_index,
     chunks.c.claim_no,
+    OWNER,
     (func.coalesce(chunks.c.not_before, now()) - now()).label("wait_ms"),
 ).where(_NEAR, chunks.c.status == ChunkStatus.PENDING, _FENCED, OF_ACTIVE_JOB)
 _WANTED = select(chunks.c.job_id, chunks.c.chunk_index).where(_OURS, OF_ACTIVE_JOB)
@@ -83,12 +84,14 @@ def claim(connection: Connection, hints: Sequence[ChunkHint], lease_ms: int, tim
     fenced = sorted({(hint.job_id, hint.chunk_index, hint.claim_no) for hint in hints})
     given = {**_given(fenced), "keys": [key[:2] for key in fenced]}
     rows = connection.execute(_CLAIM, {**given, "lease_ms": lease_ms, "crash_limit": timing.crash_limit}).all()
-    ours = {(row.job_id, row.chunk_index) for row in rows}
+    ours = {(row.job_id, row.chunk_index): row.claim_no for row in rows}
     left = [key for key in fenced if key[:2] not in ours]
     early = connection.execute(_EARLY, _given(left)).all() if left else []
     return ClaimedBatch(
         claims=_with_jobs(connection, rows),
-        early=[(ChunkHint(row.job_id, row.chunk_index, row.claim_no), _delay(row.wait_ms)) for row in early],
+        early=[(ChunkHint(row.job_id, row.chunk_index, row.claim_no, row.owner), _delay(row.wait_ms)) for row in early],
+        # what waited had the number of its message; what was taken over had a higher one
+        crashed=sum((*key, number - 1) not in fenced for key, number in ours.items()),
     )
 
 
@@ -198,6 +201,7 @@ def _as_claim(row: Row[Any], job: Row[Any]) -> Claim:
         instructions=job.instructions,
         document_key=job.document_key,
         parked_ms=max(0, row.parked_ms or 0),
+        owner=job.owner,
     )
 
 

@@ -130,6 +130,6 @@ def _retried(connection: Connection, job_id: str, owner: str, run: int, limit: i
         .order_by(chunks.c.chunk_index)
         .limit(limit)
     )
-    hints = [ChunkHint(job_id, row.chunk_index, row.claim_no) for row in waiting]
+    hints = [ChunkHint(job_id, row.chunk_index, row.claim_no, owner) for row in waiting]
     plan = PlanHint(job_id, row.plan_claim_no) if row.total_chunks is None else None
     return Retried(run, hints, plan)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     select,
     update,
 )
@@ -32,6 +33,13 @@ ALL_DONE: ColumnElement[bool] = and_(
 )
 MOST = bindparam("most", type_=Integer)  # rows of a page
 OF_ACTIVE_JOB = select(jobs.c.job_id).where(jobs.c.job_id == chunks.c.job_id, ACTIVE).exists()
+# Spelt out: in a RETURNING for SQLite SQLAlchemy leaves the tables' names away, and `job_id = job_id` is every job's.
+OWNER = (
+    select(jobs.c.owner)
+    .where(jobs.c.job_id == literal_column(f"{chunks.name}.{chunks.c.job_id.name}"))
+    .scalar_subquery()
+    .label("owner")
+)
 
 
 def _count(column: Column[int]) -> ReturningUpdate[bool, int]:

@@ -205,4 +205,5 @@ def _plan(row: Row[Any]) -> Plan:
         next_char=row.plan_char,
         next_byte=row.plan_byte,
         waiting_ms=row.waiting_ms,
+        owner=row.owner,
     )

@@ -23,7 +23,17 @@ from functions.core.model import (
     Retried,
     Span,
 )
-from functions.core.store import claiming, controlling, ending, finalizing, legacy, planning, submitting, sweeping
+from functions.core.store import (
+    claiming,
+    controlling,
+    ending,
+    finalizing,
+    legacy,
+    planning,
+    stuck,
+    submitting,
+    sweeping,
+)
 from functions.core.store.database import Database
 from functions.core.store.timing import Timing
 
@@ -161,7 +171,7 @@ class SqlStore:
         return await self._db.write(lambda c: sweeping.due_hints(c, limit, self._timing))
 
     async def not_sent(self, hints: Sequence[ChunkHint]) -> int:
-        return await self._db.write(lambda c: sweeping.not_sent(c, hints))
+        return await self._db.write(lambda c: sweeping.not_sent(c, hints, self._timing))
 
     async def make_pending_due(self) -> int:
         return await self._db.write(sweeping.make_pending_due)
@@ -174,6 +184,10 @@ class SqlStore:
 
     async def rest_ended(self, limit: int) -> int:
         return await self._db.write(lambda c: sweeping.rest_ended(c, limit))
+
+    async def stuck_jobs(self, *, quiet: float, longest: float, grace: float) -> int:
+        given = {"quiet_ms": _ms(quiet), "longest_ms": _ms(longest), "grace_ms": _ms(grace)}
+        return await self._db.read(lambda c: stuck.stuck_jobs(c, **given))
 
     async def recover(self) -> int:
         return await self._db.write(sweeping.recover)

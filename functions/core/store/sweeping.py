@@ -25,11 +25,11 @@ from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkHint
 from functions.core.store.claiming import NOT_EARLY
 from functions.core.store.clock import now
-from functions.core.store.counting import ACTIVE, ALL_DONE, MOST, OF_ACTIVE_JOB
+from functions.core.store.counting import ACTIVE, ALL_DONE, MOST, OF_ACTIVE_JOB, OWNER
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
-Sweep = ReturningUpdate[str, int, int]  # the keys and claim numbers of the rows it changes
+Sweep = ReturningUpdate[str, int, int, str]  # the keys, claim numbers and owners of the rows it changes
 
 _PENDING = chunks.c.status == ChunkStatus.PENDING
 _PROCESSING = chunks.c.status == ChunkStatus.PROCESSING
@@ -71,13 +71,16 @@ def _due_hints(timing: Timing) -> Sweep:
     return _sweep(due, chunks.c.hint_due_at, {"hint_due_at": _AT + doubled, "hints_sent": chunks.c.hints_sent + 1})
 
 
-def not_sent(connection: Connection, hints: Sequence[ChunkHint]) -> int:
-    """The messages of a page were not sent: due again, as before it."""
+def not_sent(connection: Connection, hints: Sequence[ChunkHint], timing: Timing) -> int:
+    """The messages of a page were not sent: due again as before it, and for a while, so that it shows."""
     fenced = [(hint.job_id, hint.chunk_index, hint.claim_no) for hint in hints]
     result = connection.execute(
         update(chunks)
         .where(_PENDING, tuple_(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no).in_(fenced))
-        .values(hint_due_at=now(), hints_sent=case((chunks.c.hints_sent > 0, chunks.c.hints_sent - 1), else_=0))
+        .values(
+            hint_due_at=now() - timing.hint_after_ms,
+            hints_sent=case((chunks.c.hints_sent > 0, chunks.c.hints_sent - 1), else_=0),
+        )
     )
     return result.rowcount
 
@@ -164,7 +167,7 @@ def _sweep(
         update(chunks)
         .where(tuple_(chunks.c.job_id, chunks.c.chunk_index).in_(select(picked)), guard)
         .values(values)
-        .returning(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no)
+        .returning(chunks.c.job_id, chunks.c.chunk_index, chunks.c.claim_no, OWNER)
     )
 
 
@@ -173,6 +176,6 @@ def _hints(connection: Connection, sweep: Sweep, limit: int) -> list[ChunkHint]:
     # The time as a value: Postgres's clock is volatile, and no index serves a comparison with it.
     rows = connection.execute(sweep, {"at": connection.execute(_CLOCK).scalar_one(), "most": limit})
     return sorted(
-        (ChunkHint(row.job_id, row.chunk_index, row.claim_no) for row in rows),
+        (ChunkHint(row.job_id, row.chunk_index, row.claim_no, row.owner) for row in rows),
         key=lambda hint: (hint.job_id, hint.chunk_index),
     )

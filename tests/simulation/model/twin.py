@@ -100,12 +100,13 @@ class Twin:
             instructions=None,
             document_key=f"documents/{JOB}",
             parked_ms=0,
+            owner=OWNER,
         )
 
     def plan_of(self, actor: Actor) -> Plan:
         """What a planner of the model holds."""
         size, at = self.setup.chunks, actor.done
-        return Plan(JOB, actor.token, f"documents/{JOB}", size, size, 1, at, at, at, 0)
+        return Plan(JOB, actor.token, f"documents/{JOB}", size, size, 1, at, at, at, 0, OWNER)
 
     def task_of(self, actor: Actor, job: Job) -> FinalizeTask:
         """What a finalizer of the model holds."""
