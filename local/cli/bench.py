@@ -31,6 +31,7 @@ class Part(StrEnum):
     MEMORY = "memory"
     CHUNKING = "chunking"
     PROVIDER = "provider"
+    COLD = "cold"
 
 
 def bench(
@@ -42,7 +43,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON, and nothing else.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a goal is missed.")] = False,
 ) -> None:
-    """Measure this machine's stack: time to accept, throughput, memory, chunking, the local provider.
+    """Measure this machine's stack: time to accept, throughput, memory, chunking, the local provider, cold imports.
 
     Each figure stands beside something measured in the same run: compare ratios, for machines differ. Takes about
     three minutes, and a minute with --quick.
@@ -81,6 +82,7 @@ def _measure(part: Part, text: bytes, *, quick: bool) -> Iterable[Figure]:
 def _parts(text: bytes, *, quick: bool) -> dict[Part, Callable[[], list[Figure]]]:
     from local.bench.accept import accept
     from local.bench.chunking import chunking
+    from local.bench.cold import cold
     from local.bench.memory import memory
     from local.bench.provider import provider
     from local.bench.throughput import throughput
@@ -92,6 +94,7 @@ def _parts(text: bytes, *, quick: bool) -> dict[Part, Callable[[], list[Figure]]
         Part.MEMORY: lambda: memory(book, say=note),
         Part.CHUNKING: lambda: chunking(book, say=note),
         Part.PROVIDER: lambda: provider(book, say=note),
+        Part.COLD: lambda: cold(quick=quick, say=note),
     }
 
 
