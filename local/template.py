@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from functions.core.errors import Misconfigured
+from local.intrinsics import UNKNOWN, Call, Loader, Values
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 STACK = "piecewise"
@@ -55,7 +56,9 @@ class MappingSpec:
 class FunctionSpec:
     """A function; `timeout` in seconds, `memory` in MB.
 
-    `environment` has the variables whose values are known here; one that refers to what only AWS has is left out.
+    `environment` has what holds on every machine: the names of queues and bucket, and the numbers. Who may call, which
+    database and which model are each machine's own affair, and what only AWS has is not known here. `declared` has the
+    names of all variables.
     """
 
     logical_id: str
@@ -63,6 +66,7 @@ class FunctionSpec:
     timeout: int
     memory: int
     environment: Mapping[str, str]
+    declared: frozenset[str]
     mappings: tuple[MappingSpec, ...]
     schedule_seconds: int | None
 
@@ -73,19 +77,38 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CorsSpec:
+    """The HTTP API's CorsConfiguration; `max_age` in seconds."""
+
+    allow_origins: tuple[str, ...]
+    allow_methods: tuple[str, ...]
+    allow_headers: tuple[str, ...]
+    expose_headers: tuple[str, ...]
+    max_age: int | None
+    allow_credentials: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is to be created and run: queues by logical id, the bucket's name, functions by the room's name."""
+    """What is to be created and run: queues by logical id, the bucket's name, functions by the room's name.
+
+    `cors`: what pages of other origins may do; None where the template allows none.
+    """
 
     queues: Mapping[str, QueueSpec]
     bucket: str
     functions: Mapping[str, FunctionSpec]
+    cors: CorsSpec | None
 
 
-def load_template(path: Path = TEMPLATE) -> Deployment:
-    """The deployment a template describes. Raises Misconfigured: one line with the file, the place and the trouble."""
+def load_template(path: Path = TEMPLATE, parameters: Mapping[str, str] | None = None) -> Deployment:
+    """The deployment a template describes; `parameters` stand above its defaults, as in a deploy.
+
+    Raises Misconfigured: one line with the file, the place and the trouble.
+    """
     try:
-        template = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader below
-        return _Template(_mapping(template, "the file")).deployment()
+        template = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a SafeLoader
+        return _Template(_mapping(template, "the file"), parameters or {}).deployment()
     except OSError as error:
         raise Misconfigured(f"{path}: cannot be read: {error.strerror}") from None
     except yaml.YAMLError as error:
@@ -98,52 +121,26 @@ class _Unfit(Exception):
     """The template lacks something, or has it in a form not known here."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ref:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _GetAtt:
-    resource: str
-    attribute: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Unknown:
-    """An intrinsic function that only CloudFormation can work out."""
-
-    tag: str
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms."""
-
-
-def _construct(_: _Loader, suffix: str, node: yaml.Node) -> _Ref | _GetAtt | _Unknown:
-    if suffix == "Ref":
-        return _Ref(str(node.value))
-    if suffix == "GetAtt" and isinstance(node, yaml.ScalarNode):
-        resource, _dot, attribute = node.value.partition(".")
-        return _GetAtt(resource, attribute)
-    return _Unknown(f"!{suffix}")
-
-
-_Loader.add_multi_constructor("!", _construct)
-
-
 class _Template:
-    def __init__(self, template: Mapping[str, Any]) -> None:
+    def __init__(self, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
         self._resources = _mapping(template.get("Resources"), "Resources")
-        self._parameters = _mapping(template.get("Parameters", {}), "Parameters")
         general = _mapping(template.get("Globals", {}), "Globals")
         self._defaults = _mapping(general.get("Function", {}), "Globals.Function")
+        declared = _mapping(template.get("Parameters", {}), "Parameters")
+        if unknown := sorted(parameters.keys() - declared.keys()):
+            raise _Unfit(f"Parameters has no {', '.join(unknown)}")
+        self._values = Values(
+            {name: _given(_mapping(each, name), parameters.get(name)) for name, each in declared.items()},
+            _mapping(template.get("Mappings", {}), "Mappings"),
+            _mapping(template.get("Conditions", {}), "Conditions"),
+            self._name_of,
+        )
 
     def deployment(self) -> Deployment:
         functions = [self._function(*each) for each in self._of_type("AWS::Serverless::Function")]
         if not self._queues or not functions:
             raise _Unfit("Resources has no " + ("functions" if self._queues else "queues"))
-        return Deployment(self._queues, self._bucket, {function.name: function for function in functions})
+        return Deployment(self._queues, self._bucket, {each.name: each for each in functions}, self._cors())
 
     @cached_property
     def _queues(self) -> dict[str, QueueSpec]:
@@ -184,23 +181,29 @@ class _Template:
         if not isinstance(handler, str) or handler.count(".") < 2:
             raise _Unfit(f"{logical_id}.Handler is not a dotted name such as functions.api.handler.handler")
         events = _mapping(properties.get("Events", {}), f"{logical_id}.Events")
+        variables = self._variables(properties, logical_id)
         return FunctionSpec(
             logical_id=logical_id,
             handler=handler,
             timeout=self._whole(merged, "Timeout", logical_id, _DEFAULT_TIMEOUT),
             memory=self._whole(merged, "MemorySize", logical_id, _DEFAULT_MEMORY),
-            environment=self._environment(properties, logical_id),
+            environment=self._environment(variables),
+            declared=frozenset(variables),
             mappings=tuple(self._mapping_spec(at, source) for at, source in _events(events, "SQS", logical_id)),
             schedule_seconds=_schedule(events, logical_id),
         )
 
-    def _environment(self, properties: Mapping[str, Any], logical_id: str) -> dict[str, str]:
+    def _variables(self, properties: Mapping[str, Any], logical_id: str) -> dict[str, Any]:
         variables: dict[str, Any] = {}
         for place in (self._defaults, properties):
             environment = _mapping(place.get("Environment", {}), f"{logical_id}.Environment")
             variables |= _mapping(environment.get("Variables", {}), f"{logical_id}.Environment.Variables")
-        values = {name: self._value(value) for name, value in variables.items()}
-        return {name: str(value) for name, value in values.items() if value is not None}
+        return variables
+
+    def _environment(self, variables: Mapping[str, Any]) -> dict[str, str]:
+        names = {self._bucket, *(queue.name for queue in self._queues.values())}
+        values = {name: str(self._values.of(value)) for name, value in variables.items()}
+        return {name: value for name, value in values.items() if value in names or value.isdecimal()}
 
     def _mapping_spec(self, where: str, source: Mapping[str, Any]) -> MappingSpec:
         queue = _arn_of(source.get("Queue"), f"{where}.Queue")
@@ -215,27 +218,32 @@ class _Template:
             report_batch_item_failures="ReportBatchItemFailures" in source.get("FunctionResponseTypes", ()),
         )
 
+    def _cors(self) -> CorsSpec | None:
+        found = [self._values.of(each.get("CorsConfiguration")) for _, each in self._of_type("AWS::ApiGatewayV2::Api")]
+        if not found or not isinstance(found[0], dict):
+            return None
+        cors = found[0]
+        return CorsSpec(
+            allow_origins=tuple(cors.get("AllowOrigins", ())),
+            allow_methods=tuple(cors.get("AllowMethods", ())),
+            allow_headers=tuple(cors.get("AllowHeaders", ())),
+            expose_headers=tuple(cors.get("ExposeHeaders", ())),
+            max_age=cors.get("MaxAge"),
+            allow_credentials=bool(cors.get("AllowCredentials", False)),
+        )
+
     def _whole(self, place: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-        value = self._value(place.get(key, default))
+        value = self._values.of(place.get(key, default))
         if isinstance(value, int | str) and str(value).isdecimal():
             return int(value)
         raise _Unfit(f"{where}.{key} is {'missing' if value is None else 'not a whole number'}")
 
-    def _value(self, value: object) -> object:
-        """What a value is on this machine; None for what only AWS has."""
-        match value:
-            case _Ref(name) if name in self._parameters:
-                return _mapping(self._parameters[name], name).get("Default")
-            case _Ref(name) if self._is(name, "AWS::S3::Bucket"):
-                return self._bucket
-            case _GetAtt(resource, "QueueName") if resource in self._queues:
-                return self._queues[resource].name
-            case _Ref() | _GetAtt() | _Unknown() | list() | dict():
-                return None
-        return value
-
-    def _is(self, logical_id: str, kind: str) -> bool:
-        return any(logical_id == each for each, _ in self._of_type(kind))
+    def _name_of(self, logical_id: str, attribute: str | None) -> object:
+        if attribute == "QueueName" and logical_id in self._queues:
+            return self._queues[logical_id].name
+        if attribute is None and any(logical_id == each for each, _ in self._of_type("AWS::S3::Bucket")):
+            return self._bucket
+        return UNKNOWN
 
 
 def _events(events: Mapping[str, Any], kind: str, logical_id: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -256,9 +264,17 @@ def _schedule(events: Mapping[str, Any], logical_id: str) -> int | None:
 
 def _arn_of(value: object, where: str) -> str:
     """The logical id in `!GetAtt SomeQueue.Arn`."""
-    if isinstance(value, _GetAtt) and value.attribute == "Arn":
-        return value.resource
+    match value:
+        case Call("GetAtt", [str(resource), "Arn"]):
+            return resource
     raise _Unfit(f"{where} is not a !GetAtt of a queue's Arn")
+
+
+def _given(parameter: Mapping[str, Any], value: str | None) -> object:
+    """What a parameter is: the value given, or its default; UNKNOWN without either."""
+    found = parameter.get("Default", UNKNOWN) if value is None else value
+    is_list = parameter.get("Type") == "CommaDelimitedList" and found is not UNKNOWN
+    return str(found).split(",") if is_list else found
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:

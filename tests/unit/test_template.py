@@ -8,14 +8,23 @@ import pytest
 
 from functions.core.errors import Misconfigured
 from functions.core.settings import Settings
-from local.template import Deployment, MappingSpec, load_template
+from local.template import CorsSpec, Deployment, MappingSpec, load_template
 
-ROOMS = {"api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler"}
+ROOMS = {"api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler", "migrate"}
 SMALL = """
 Parameters:
   Width:
     Type: Number
     Default: 3
+  Names:
+    Type: CommaDelimitedList
+    Default: a,b
+Conditions:
+  IsNarrow: !And [!Not [!Equals [!Ref Width, 4]], !Or [!Equals [!Join ["-", !Ref Names], a-b], !Condition IsSquare]]
+  IsSquare: !Equals [!Ref AWS::Region, somewhere]
+Mappings:
+  Twice:
+    "3": {Is: 6}
 Resources:
   Work:
     Type: AWS::Serverless::Function
@@ -24,6 +33,12 @@ Resources:
       Environment:
         Variables:
           KNOWN: !Ref Width
+          CHOSEN: !If [IsNarrow, 1, 2]
+          MAPPED: !FindInMap [Twice, !Ref Width, Is]
+          UNDECIDED: !If [IsSquare, 1, 2]
+          UNMAPPED: !FindInMap [Twice, "4", Is]
+          NONE: !Ref AWS::NoValue
+          TEXT: each machine's own affair
           UNKNOWN: !Sub "${AWS::AccountId}"
           QUEUE: !GetAtt WorkQueue.QueueName
           BUCKET: !Ref Things
@@ -78,6 +93,9 @@ def test_every_function_gets_the_names_that_settings_need(deployment: Deployment
             "PIECEWISE_PLAN_QUEUE": "piecewise-plan",
             "PIECEWISE_CHUNK_QUEUE": "piecewise-chunk",
             "PIECEWISE_FINALIZE_QUEUE": "piecewise-finalize",
+            "PIECEWISE_FUNCTION_TIMEOUT": "300",
+            "PIECEWISE_QUEUE_VISIBILITY": "1800",
+            "PIECEWISE_MAX_RECEIVE_COUNT": "5",
         }
 
 
@@ -109,6 +127,33 @@ def test_a_visibility_timeout_is_six_times_its_functions_timeout(deployment: Dep
     assert all(visibility[mapping.queue_name] >= 6 * function.timeout for function, mapping in fed)
 
 
+@pytest.mark.parametrize("timeout", [180, 300, 600, 900])
+def test_another_timeout_brings_its_own_visibility_and_tells_the_functions(timeout: int) -> None:
+    deployment = load_template(parameters={"FunctionTimeout": str(timeout), "MaxReceiveCount": "7"})
+    worker, chunk = deployment.functions["chunk_worker"], deployment.queues["ChunkQueue"]
+    assert (worker.timeout, chunk.visibility_timeout, chunk.max_receive_count) == (timeout, 6 * timeout, 7)
+    assert worker.environment["PIECEWISE_FUNCTION_TIMEOUT"] == str(timeout)
+    assert worker.environment["PIECEWISE_QUEUE_VISIBILITY"] == str(6 * timeout)
+    assert worker.environment["PIECEWISE_MAX_RECEIVE_COUNT"] == "7"
+
+
+def test_pages_of_other_origins_may_do_nothing_until_they_are_named(deployment: Deployment) -> None:
+    assert deployment.cors is None
+    assert load_template(parameters={"CorsOrigins": "https://a.example,https://b.example"}).cors == CorsSpec(
+        allow_origins=("https://a.example", "https://b.example"),
+        allow_methods=("GET", "POST"),
+        allow_headers=("authorization", "content-type"),
+        expose_headers=("location", "retry-after", "x-request-id"),
+        max_age=3600,
+        allow_credentials=False,
+    )
+
+
+def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="Parameters has no Colour"):
+        load_template(parameters={"Colour": "blue"})
+
+
 def test_the_settings_say_the_same_as_the_template(deployment: Deployment) -> None:
     settings = Settings(database_url="", bucket="", plan_queue="", chunk_queue="", finalize_queue="")
     chunk = deployment.queues["ChunkQueue"]
@@ -125,7 +170,13 @@ def test_the_reconciler_comes_every_minute(deployment: Deployment) -> None:
 
 def test_references_become_names_and_what_only_aws_knows_is_left_out(tmp_path: Path) -> None:
     function = small(tmp_path).functions["work"]
-    assert function.environment == {"KNOWN": "3", "QUEUE": "piecewise-work", "BUCKET": "piecewise-things"}
+    assert function.environment == {
+        "KNOWN": "3",
+        "CHOSEN": "1",
+        "MAPPED": "6",
+        "QUEUE": "piecewise-work",
+        "BUCKET": "piecewise-things",
+    }
     assert function.mappings == (MappingSpec("piecewise-work", 4, 0, 3, False),)
 
 
