@@ -1,4 +1,4 @@
-"""Invoke a function as Lambda does, in the calling thread."""
+"""Invoke a function as Lambda does: in the calling thread here, in a process of its own in `local.isolated`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from local.lambda_context import LambdaContext
 
@@ -22,9 +22,28 @@ class InvocationFailed(Exception):
     """The handler raised, ran out of time or answered what is no JSON. Logged already."""
 
 
+class Invocable(Protocol):
+    """A function as the gateway, an event source and a schedule know it; `timeout` in seconds. For any thread."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def region(self) -> str: ...
+
+    def invoke(self, event: Any) -> Any:
+        """The handler's answer to `event`, which must consist of JSON's types. Raises InvocationFailed."""
+        ...
+
+    def invoke_json(self, event: Any) -> Any:
+        """`invoke` with the event and the answer put through JSON, as on the wire. For small events."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A handler and what Lambda would run it with: `timeout` in seconds, `memory` in MB."""
+    """A handler of this process and what Lambda would run it with: `timeout` in seconds, `memory` in MB."""
 
     name: str
     handler: Handler
@@ -48,11 +67,12 @@ class Function:
         try:
             answer = finish(self.handler(event, context))
         except (Exception, SystemExit) as error:
-            _log_failure(context, f"[ERROR] {type(error).__name__}: {_one_line(error)}", error)
+            line = f"[ERROR] {type(error).__name__}: {_one_line(error)}"
+            log_failure(self.name, context.aws_request_id, line, error)
             raise InvocationFailed(str(error)) from error
         if context.get_remaining_time_in_millis() == 0:
             message = f"Task timed out after {self.timeout:.2f} seconds"
-            _log_failure(context, f"[ERROR] {message}", None)
+            log_failure(self.name, context.aws_request_id, f"[ERROR] {message}", None)
             raise InvocationFailed(message)
         return answer
 
@@ -62,6 +82,12 @@ def load_handler(path: str) -> Handler:
     module, _, name = path.rpartition(".")
     handler: Handler = getattr(importlib.import_module(module), name)
     return handler
+
+
+def log_failure(function_name: str, request_id: str, line: str, error: BaseException | None) -> None:
+    """Say that an invocation failed. The trace travels as `exc_info`: a JSON log prints it, a console leaves it out."""
+    about = {"function_name": function_name, "aws_request_id": request_id}
+    logger.error("%s (%s)", line, function_name, exc_info=error, extra=about)
 
 
 def _as_it_is(answer: Any) -> Any:
@@ -74,9 +100,3 @@ def _through_json(value: Any) -> Any:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:_LONGEST_MESSAGE]
-
-
-def _log_failure(context: LambdaContext, line: str, error: BaseException | None) -> None:
-    """The trace travels as `exc_info`: a JSON log prints it, a console leaves it out."""
-    about = {"function_name": context.function_name, "aws_request_id": context.aws_request_id}
-    logger.error("%s (%s)", line, context.function_name, exc_info=error, extra=about)

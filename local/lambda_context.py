@@ -9,6 +9,11 @@ from datetime import UTC, datetime
 ACCOUNT = "000000000000"
 
 
+def arn(function_name: str, region: str) -> str:
+    """The function's ARN, in the emulated account."""
+    return f"arn:aws:lambda:{region}:{ACCOUNT}:function:{function_name}"
+
+
 class LambdaContext:
     """What Lambda tells a handler about its invocation.
 
@@ -24,7 +29,7 @@ class LambdaContext:
         """`memory` in MB; `timeout` in seconds from now."""
         self.function_name = function_name
         self.memory_limit_in_mb = str(memory)
-        self.invoked_function_arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{function_name}"
+        self.invoked_function_arn = arn(function_name, region)
         self.aws_request_id = str(uuid.uuid4())
         self.log_group_name = f"/aws/lambda/{function_name}"
         self.log_stream_name = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]local"

@@ -19,10 +19,17 @@ class Options:
     environment says, else `local`; `concurrency` is chunks in work at once; `workers` is processes among which
     these are shared at most, None is one a core; `simulate` are the simulated provider's
     keys; `grace` is seconds that running calls get at the end; `env` overrides anything a process sees.
+    `database_url` is a database that lives on, for which the state directory must be named too; `postgres`: a Postgres
+    of the stack's own; neither: an SQLite file. `isolated`: functions in processes of their own, as on Lambda;
+    `chunk_timeout` seconds are the most that an invocation of the chunk worker then gets, whatever the template says.
     """
 
     port: int = DEFAULT_PORT
     state_dir: Path | None = None
+    database_url: str | None = None
+    postgres: bool = False
+    isolated: bool = False
+    chunk_timeout: float | None = None
     model: str | None = None
     concurrency: int = DEFAULT_CONCURRENCY
     workers: int | None = None

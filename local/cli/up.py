@@ -20,6 +20,20 @@ def up(
     state_dir: Annotated[
         Path | None, typer.Option(help="Keep everything here and survive restarts; else a temporary directory.")
     ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A Postgres or SQLite database to work on, with --state-dir: sqlite:///FILE, postgresql+psycopg://…",
+        ),
+    ] = None,
+    postgres: Annotated[
+        bool, typer.Option("--postgres", help="Work on a Postgres that is started for it, instead of SQLite.")
+    ] = False,
+    isolated: Annotated[
+        bool,
+        typer.Option("--isolated", help="Each function in processes of its own under AWS's runtime client, as on AWS."),
+    ] = False,
     model: Annotated[
         str | None, typer.Option(help="The model of jobs that name none: local, simulated, openai:NAME, …")
     ] = None,
@@ -38,8 +52,8 @@ def up(
     keys = simulated.parse(simulate or [])
     run(
         Options(
-            port=port, state_dir=state_dir, model=model or ("simulated" if keys else None), concurrency=concurrency,
-            workers=workers, simulate=keys,
+            port=port, state_dir=state_dir, database_url=database_url, postgres=postgres, isolated=isolated,
+            model=model or ("simulated" if keys else None), concurrency=concurrency, workers=workers, simulate=keys,
         )
     )  # fmt: skip
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 from functions.core.settings import Settings
 from functions.core.wiring import parts
+from local.database import claim, reach
 from local.event_source import EventSourceMapping, Sqs
-from local.invoke import Function
+from local.invoke import Invocable
+from local.places import check_places
 from local.provision import provision
 from local.roles.parent import Order, Parent
 from local.roles.work import Config, Source, function, stop_all
 from local.schedule import Schedule
-from local.template import Deployment, load_template
+from local.template import Deployment, FunctionSpec, load_template
 from migrations.upgrade import upgrade
 
 _FED = ("planner", "finalizer", "dead_letter")
@@ -22,13 +25,17 @@ _FED = ("planner", "finalizer", "dead_letter")
 def run(parent: Parent, config: Config) -> None:
     """Migrate while moto starts; provision each time there is a new moto; recover once, before any worker begins."""
     settings, deployment = Settings.load(), load_template()
-    functions = {name: function(deployment.functions[name]) for name in (*_FED, "reconciler")}
+    functions = {name: _function(deployment.functions[name], config) for name in (*_FED, "reconciler")}
+    reach(settings.database_url)
+    if config.claims:
+        claim(settings.database_url, Path(config.claims))
     upgrade(settings.database_url)
     order = parent.go()
     if order is None:
         return
     _provision(deployment, order)
     if order["first"]:
+        check_places(settings)
         asyncio.run(parts().store.recover())
     parent.say(event="prepared")
     sources: list[Source] = _mappings(deployment, functions)
@@ -44,11 +51,15 @@ def run(parent: Parent, config: Config) -> None:
     stop_all([*sources, reconciler], config.grace)
 
 
+def _function(spec: FunctionSpec, config: Config) -> Invocable:
+    return function(spec, config, most=sum(each.maximum_concurrency or 1 for each in spec.mappings) or 1)
+
+
 def _provision(deployment: Deployment, order: Order) -> None:
     provision(order["facts"]["moto"]["endpoint_url"], deployment)
 
 
-def _mappings(deployment: Deployment, functions: Mapping[str, Function]) -> list[Source]:
+def _mappings(deployment: Deployment, functions: Mapping[str, Invocable]) -> list[Source]:
     sqs = Sqs.from_environment()
     return [
         EventSourceMapping(functions[name], mapping, sqs)
@@ -57,5 +68,5 @@ def _mappings(deployment: Deployment, functions: Mapping[str, Function]) -> list
     ]
 
 
-def _schedule(functions: Mapping[str, Function], settings: Settings) -> Schedule:
+def _schedule(functions: Mapping[str, Invocable], settings: Settings) -> Schedule:
     return Schedule(functions["reconciler"], settings.reconciler_pause, name="reconciler")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from functions.core.wiring import parts
@@ -10,10 +11,14 @@ from local.roles.parent import Parent
 from local.roles.work import Config, function
 from local.template import load_template
 
+# Lambda would start one for each request at once; here more than a few would only be in each other's way.
+_PROCESSES = 2 * (os.cpu_count() or 1)
+
 
 def run(parent: Parent, config: Config) -> None:
     """Until SIGTERM. The parent keeps the socket open: when this process dies, requests wait for the next one."""
-    app = Gateway(function(load_template().functions["api"]))
+    deployment = load_template()
+    app = Gateway(function(deployment.functions["api"], config, most=_PROCESSES), cors=deployment.cors)
     if parent.go() is None:
         return
     parts().providers.check(parts().settings.default_model)

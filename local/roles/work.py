@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from local.invoke import Function
+    from local.invoke import Invocable
     from local.template import FunctionSpec
+
+_TASK_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +25,10 @@ class Config:
     batch_size: int = 1  # a worker's, in chunks
     invocations: int = 1  # a worker's share of those at once
     grace: float = 5.0  # seconds for running calls at the end
+    isolated: bool = False  # functions in processes of their own
+    timeout: float | None = None  # theirs at most, in seconds
+    claims: str = ""  # the state directory that a database which lives on shall belong to
+    handed: Sequence[str] = ()  # variables that such a process sees beyond the template's
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -39,11 +47,29 @@ class Source(Protocol):
     def stop(self, grace: float) -> bool: ...
 
 
-def function(spec: FunctionSpec) -> Function:
-    """The function that a template describes, its handler imported."""
+def function(spec: FunctionSpec, config: Config, *, most: int) -> Invocable:
+    """The function that a template describes: its handler imported, or run in at most `most` processes."""
+    if config.isolated:
+        return _isolated(spec, config, most)
     from local.invoke import Function, load_handler
 
     return Function(name=spec.name, handler=load_handler(spec.handler), timeout=spec.timeout, memory=spec.memory)
+
+
+def _isolated(spec: FunctionSpec, config: Config, most: int) -> Invocable:
+    from local.isolated import Declared, IsolatedFunction, Plan, environment
+
+    declared = Declared(spec.name, spec.memory, spec.declared, spec.environment)
+    plan = Plan(
+        name=spec.name,
+        handler=spec.handler,
+        timeout=min(spec.timeout, config.timeout or spec.timeout),
+        memory=spec.memory,
+        most=most,
+        env=lambda: environment(declared, os.environ, _TASK_ROOT, handed=config.handed),
+        task_root=_TASK_ROOT,
+    )
+    return IsolatedFunction(plan)
 
 
 def stop_all(sources: Sequence[Source], grace: float) -> None:

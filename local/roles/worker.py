@@ -15,7 +15,7 @@ from local.template import load_template
 def run(parent: Parent, config: Config) -> None:
     """Until SIGTERM; then invocations that run have the grace, and what they leave is released at the next start."""
     spec = load_template().functions["chunk_worker"]
-    worker = function(spec)
+    worker = function(spec, config, most=config.invocations)
     order = parent.go()
     if order is None:
         return

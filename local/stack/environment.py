@@ -25,19 +25,27 @@ _NO_ACCOUNT = {
 }
 
 
-def environment(options: Options, state: StateDir, deployment: Deployment, given: Mapping[str, str]) -> dict[str, str]:
-    """The environment of every process of the stack; `given` is the user's own.
+def environment(
+    options: Options, state: StateDir, deployment: Deployment, given: Mapping[str, str], database_url: str | None = None
+) -> dict[str, str]:
+    """The environment of every process of the stack; `given` is the user's own, `database_url` None the state's file.
 
     The user's PIECEWISE_* pass through, but for what says where things are: a stack that releases leases at its
     start must never do so in somebody's shared database.
     """
     own: dict[str, str] = {**_account(options, given), **_process(given)}
-    own |= {"PIECEWISE_ALLOWED_MODELS": json.dumps(_MODELS), "PIECEWISE_RECONCILER_PAUSE": "15", **_settings(given)}
+    own |= {
+        "PIECEWISE_ALLOWED_MODELS": ",".join(_MODELS),
+        "PIECEWISE_RECONCILER_PAUSE": "15",
+        "PIECEWISE_METRICS": "false",  # nobody reads them here, and progress is drawn on the same terminal
+        **_settings(given),
+    }
     for function in deployment.functions.values():
         own.update(function.environment)
     own |= {
         "PIECEWISE_AUTH": "none",
-        "PIECEWISE_DATABASE_URL": state.database_url,
+        "PIECEWISE_DATABASE_URL": database_url or state.database_url,
+        "PIECEWISE_DATABASE_AUTH": "url",
         "PIECEWISE_SCRATCH_DIR": str(state.path),
         "PIECEWISE_RECONCILER_PASSES": "1",  # one a run of the schedule; on AWS one run a minute makes two
     }

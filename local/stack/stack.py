@@ -15,12 +15,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
 from functions.core.errors import Misconfigured
+from local.database import usable_url
 from local.health import is_piecewise
 from local.options import HOST, Options, shares
+from local.postgres import PostgresServer
 from local.roles.work import Config
 from local.stack.child import Facts, Spec
 from local.stack.environment import environment
@@ -42,6 +46,7 @@ class Stack:
         self._held = contextlib.ExitStack()
         self._supervisor: Supervisor | None = None
         self.url = ""
+        self.database_url = ""
         self.state_path = Path()
 
     def __enter__(self) -> Self:
@@ -77,20 +82,30 @@ class Stack:
         listener = self._held.enter_context(_listen(self._options.port))
         port = listener.getsockname()[1]
         try:
+            _check(self._options)
             state = self._held.enter_context(contextlib.closing(StateDir.open(self._options.state_dir)))
-        except StateDirError as error:
-            raise StackError(str(error)) from None
-        try:
             deployment = load_template()
-        except Misconfigured as error:
+            database_url = self._database(state)
+        except (StateDirError, Misconfigured) as error:
             raise StackError(str(error)) from None
         specs = self._specs(state, deployment, listener)
-        env = environment(self._options, state, deployment, os.environ)
+        env = environment(self._options, state, deployment, os.environ, database_url)
         self._supervisor = Supervisor(specs, env=env, log=state.log, say=self._say)
         self._held.callback(self._stop, self._supervisor, [spec.name for spec in specs], listener)
         self._supervisor.start(self._options.start_timeout)
         self._await_health(port)
         self.url, self.state_path = f"http://{HOST}:{port}", state.path
+        self.database_url = env["PIECEWISE_DATABASE_URL"]
+
+    def _database(self, state: StateDir) -> str | None:
+        """The URL of what is not the state's file. Raises Misconfigured."""
+        if self._options.database_url is not None:
+            return usable_url(self._options.database_url)
+        if not self._options.postgres:
+            return None
+        server = PostgresServer(_open_to_others(state.path) / "postgres", state.log("postgres"))
+        self._held.callback(server.stop)
+        return server.url
 
     def _stop(self, supervisor: Supervisor, names: list[str], listener: socket.socket) -> None:
         listener.close()  # or requests that come now would wait for nobody
@@ -99,8 +114,13 @@ class Stack:
 
     def _specs(self, state: StateDir, deployment: Deployment, listener: socket.socket) -> list[Spec]:
         (mapping,) = deployment.functions["chunk_worker"].mappings
-        share = shares(self._options.concurrency, mapping.batch_size, self._options.workers or os.cpu_count() or 1)
-        grace, held = self._options.grace, (state.lock_fd,)
+        options, held = self._options, (state.lock_fd,)
+        processes = 1 if options.isolated else options.workers or os.cpu_count() or 1
+        share = shares(options.concurrency, mapping.batch_size, processes)
+        common = Config(
+            grace=options.grace, isolated=options.isolated,
+            handed=tuple(options.env), claims=str(state.path) if options.database_url else "",
+        )  # fmt: skip
 
         def moto(facts: Facts) -> list[str]:
             port = facts.get("moto", {}).get("port", 0)
@@ -108,14 +128,16 @@ class Stack:
 
         specs = [
             Spec("moto", moto, fds=held),
-            Spec("control", _role("control", Config(grace=grace)), frozenset({"moto"}), held),
+            Spec("control", _role("control", common), frozenset({"moto"}), held),
             Spec(
-                "gateway", _role("gateway", Config(grace=grace, fd=listener.fileno())),
+                "gateway", _role("gateway", replace(common, fd=listener.fileno())),
                 frozenset({"moto", "prepared"}), (*held, listener.fileno()),
             ),
         ]  # fmt: skip
         for number, invocations in enumerate(share.invocations, start=1):
-            config = Config(grace=grace, batch_size=share.batch_size, invocations=invocations)
+            config = replace(
+                common, batch_size=share.batch_size, invocations=invocations, timeout=options.chunk_timeout
+            )
             specs.append(Spec(f"worker-{number}", _role("worker", config), frozenset({"moto", "prepared"}), held))
         return specs
 
@@ -125,6 +147,30 @@ class Stack:
             if time.monotonic() >= until:
                 raise StackError("the gateway runs but does not answer GET /health")
             time.sleep(0.05)
+
+
+def _check(options: Options) -> None:
+    """Raises Misconfigured for options that do not go together, or need what is not installed."""
+    if options.database_url is not None and options.postgres:
+        raise Misconfigured("--postgres starts a database of its own: leave out either that or --database-url")
+    if options.database_url is not None and options.state_dir is None:
+        raise Misconfigured(
+            "--database-url keeps jobs, whose documents are kept in the state directory: name one with --state-dir"
+        )
+    if options.isolated and find_spec("awslambdaric") is None:
+        raise Misconfigured(
+            "--isolated needs AWS's runtime client, which there is for Linux only: pip install awslambdaric"
+        )
+
+
+def _open_to_others(state: Path) -> Path:
+    """Let Postgres's user enter the state directory when we are root, and nothing in it but its own."""
+    if os.geteuid() == 0:
+        for each in state.iterdir():
+            if each.name != "postgres":
+                each.chmod(0o700 if each.is_dir() else 0o600)
+        state.chmod(0o711)
+    return state
 
 
 def _role(name: str, config: Config) -> Callable[[Facts], list[str]]:

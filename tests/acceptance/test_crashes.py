@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 
 from local.chaos.evidence import Call
 from local.stack import Stack
+from tests.acceptance.conftest import NewDatabase
 from tests.acceptance.up import Up, up
 from tests.fixtures.running import SOON, Running, running, until
 
@@ -26,9 +27,11 @@ UNDYING = {"PIECEWISE_CRASH_LIMIT": "30", "PIECEWISE_FINALIZE_TRIES": "30"}  # a
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Stack]]:
-    where = tmp_path_factory.mktemp("crashes")
-    with running(where, env=UNDYING, concurrency=CONCURRENCY, latency="0.2", latency_sigma="0.3") as started:
+def both(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[tuple[Running, Stack]]:
+    with running(
+        tmp_path_factory.mktemp("crashes"), env=UNDYING, concurrency=CONCURRENCY, database_url=new_database(),
+        latency="0.2", latency_sigma="0.3",
+    ) as started:  # fmt: skip
         yield started
 
 
@@ -107,7 +110,7 @@ def test_the_gateway_killed_three_times(both: tuple[Running, Stack]) -> None:
     [before] = seen.rows("SELECT max(job_id) AS last FROM analysis_jobs")
 
     def made() -> list[str]:
-        rows = seen.rows("SELECT job_id FROM analysis_jobs WHERE job_id > ?", before["last"])
+        rows = seen.rows("SELECT job_id FROM analysis_jobs WHERE job_id > :last", last=before["last"])
         return [row["job_id"] for row in rows]
 
     def post(_: int) -> str | None:
@@ -137,28 +140,30 @@ def test_queues_and_bucket_killed_twice(both: tuple[Running, Stack]) -> None:
     assert sorted(call.chunk_index for call in seen.calls(job_id)) == list(range(PAGES))
 
 
-def test_the_whole_stack_killed_three_times(tmp_path: Path) -> None:
-    killer = Killer(random.Random(5))
+def test_the_whole_stack_killed_three_times(tmp_path: Path, new_database: NewDatabase) -> None:
+    killer, database_url = Killer(random.Random(5)), new_database()
     jobs: list[str] = []
     for _ in range(3):
-        with up_on(tmp_path) as (seen, started):
+        with up_on(tmp_path, database_url) as (seen, started):
             jobs.append(seen.submit(pages(60), max_chunk_chars=30))
             enough = killer.chance.randrange(20)
             until(lambda: len(seen.done(jobs[-1])) >= enough)  # noqa: B023
             killer.kill(seen, psutil.Process(started.process.pid), *started.children)
-    with up_on(tmp_path) as (seen, _):
+    with up_on(tmp_path, database_url) as (seen, _):
         check_all(seen, jobs, pages(60))
         killer.check(seen.calls())
         assert {row["crashes"] for row in seen.rows("SELECT DISTINCT crashes FROM chunk_records")} == {0}
 
 
 @contextmanager
-def up_on(where: Path) -> Iterator[tuple[Running, Up]]:
-    """`piecewise up` on a state directory."""
+def up_on(where: Path, database_url: str | None) -> Iterator[tuple[Running, Up]]:
+    """`piecewise up` on a state directory, and on a database elsewhere if there is one."""
     simulate = ("latency=0.2", "latency_sigma=0.3", f"log={where / 'calls.jsonl'}")
     options = [word for each in simulate for word in ("--simulate", each)]
-    arguments = ("--state-dir", str(where), "--concurrency", str(CONCURRENCY), *options)
-    with up(*arguments, env={**SOON, **UNDYING}) as started:
-        seen = Running(started.url, state=where, log=where / "calls.jsonl")
-        with seen.http:
-            yield seen, started
+    elsewhere = () if database_url is None else ("--database-url", database_url)
+    arguments = ("--state-dir", str(where), "--concurrency", str(CONCURRENCY), *elsewhere, *options)
+    with (
+        up(*arguments, env={**SOON, **UNDYING}) as started,
+        closing(Running(started.url, state=where, log=where / "calls.jsonl", database_url=database_url)) as seen,
+    ):
+        yield seen, started

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from functions.core.jobs import ACTIVE_JOB, JOB_MOVES, JobStatus
 from functions.core.messages import dump_chunk, dump_finalize
 from functions.core.model import ChunkHint
 from functions.core.outcomes import full_jitter
 from local.stack import Stack
+from tests.acceptance.conftest import NewDatabase
 from tests.fixtures.running import Job, Running, is_empty, queues_of, running, send, until
 
 
 @pytest.fixture(scope="module")
-def flaky_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def flaky_model(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[Running]:
     """A model that fails at every other call."""
-    with running(tmp_path_factory.mktemp("flaky"), concurrency=8, error_rate="0.5", seed="7") as (seen, _):
+    where = tmp_path_factory.mktemp("flaky")
+    with running(where, concurrency=8, database_url=new_database(), error_rate="0.5", seed="7") as (seen, _):
         yield seen
 
 
@@ -231,17 +232,13 @@ def test_requirement_8_many_posts_and_reads_at_once_while_jobs_run_are_all_answe
 
 def test_requirement_8_nothing_is_lost_while_somebody_else_holds_the_database(piecewise: Running) -> None:
     running_job = piecewise.submit(pages(60), max_chunk_chars=40)
-    with (
-        ThreadPoolExecutor(4) as clients,
-        closing(sqlite3.connect(piecewise.state / "piecewise.db", isolation_level=None, timeout=60)) as other,
-    ):
-        other.execute("BEGIN IMMEDIATE")
-        held = piecewise.chunks(running_job)
-        posted = [clients.submit(piecewise.submit, "A tale.") for _ in range(4)]
-        for _ in range(20):
-            assert piecewise.chunks(running_job) == held
-            assert not any(each.done() for each in posted)
-        other.execute("ROLLBACK")
+    with ThreadPoolExecutor(4) as clients:
+        with piecewise.held():
+            held = piecewise.chunks(running_job)
+            posted = [clients.submit(piecewise.submit, "A tale.") for _ in range(4)]
+            for _ in range(20):
+                assert piecewise.chunks(running_job) == held
+                assert not any(each.done() for each in posted)
         accepted = [each.result() for each in posted]
     assert piecewise.check(running_job, pages(60))["status"] == "COMPLETED"
     assert {piecewise.check(job_id, "A tale.")["status"] for job_id in accepted} == {"COMPLETED"}
@@ -251,13 +248,20 @@ def test_requirement_8_nothing_is_lost_while_somebody_else_holds_the_database(pi
 
 
 def test_requirement_9_a_filled_database_of_the_replaced_service_is_migrated_and_its_rows_are_read(
-    tmp_path: Path,
+    tmp_path: Path, new_database: NewDatabase
 ) -> None:
-    with closing(sqlite3.connect(tmp_path / "piecewise.db")) as old, old:
-        old.execute("CREATE TABLE analysis_jobs (id INTEGER PRIMARY KEY, raw_text TEXT, analysis_result TEXT)")
-        rows = [(3, "Call me Ishmael.", "a whale"), (7, "Über das Meer.", None), (9, "The end.", "nothing")]
-        old.executemany("INSERT INTO analysis_jobs VALUES (?, ?, ?)", rows)
-    with running(tmp_path, concurrency=1) as (seen, _):
+    database_url = new_database()
+    old = sa.create_engine(database_url or f"sqlite:///{tmp_path / 'piecewise.db'}", poolclass=sa.NullPool)
+    rows = [(3, "Call me Ishmael.", "a whale"), (7, "Über das Meer.", None), (9, "The end.", "nothing")]
+    with old.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE analysis_jobs (id INTEGER PRIMARY KEY, raw_text TEXT, analysis_result TEXT)"
+        )
+        insert = sa.text("INSERT INTO analysis_jobs VALUES (:number, :text, :result)")
+        connection.execute(
+            insert, [{"number": number, "text": text, "result": result} for number, text, result in rows]
+        )
+    with running(tmp_path, concurrency=1, database_url=database_url) as (seen, _):
         jobs = [seen.look(row["job_id"]) for row in seen.rows("SELECT job_id FROM analysis_jobs ORDER BY job_id")]
         assert [job["status"] for job in jobs] == ["COMPLETED", "FAILED", "COMPLETED"]
         assert [job["analysis_result"] for job in jobs] == ["a whale", None, "nothing"]

@@ -45,6 +45,11 @@ def test_a_deployments_places_in_the_users_environment_are_never_touched(state: 
     assert env(state, given={f"PIECEWISE_{name}": "somewhere-real"})[f"PIECEWISE_{name}"] != "somewhere-real"
 
 
+def test_a_database_that_is_elsewhere_is_where_it_is(state: StateDir) -> None:
+    made = environment(Options(), state, load_template(), {}, "postgresql+psycopg://elsewhere/x")
+    assert made["PIECEWISE_DATABASE_URL"] == "postgresql+psycopg://elsewhere/x"
+
+
 def test_a_test_may_override_anything(state: StateDir) -> None:
     options = Options(env={"PIECEWISE_DATABASE_URL": "postgresql+psycopg://test"})
     assert env(state, options)["PIECEWISE_DATABASE_URL"] == "postgresql+psycopg://test"
