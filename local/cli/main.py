@@ -14,7 +14,9 @@ import typer
 from local.cli.analyze import analyze
 from local.cli.bench import bench
 from local.cli.chaos import chaos
+from local.cli.costs import costs
 from local.cli.exits import ERROR, NOT_REACHED, SIGNALLED, Ending
+from local.cli.sam_local import sam_local
 from local.cli.say import note, out
 from local.cli.signals import Stopped
 from local.cli.simulation import simulate
@@ -44,9 +46,11 @@ def _root(
 
 
 app.command()(up)
+app.command()(sam_local)
 app.command()(analyze)
 app.command()(status)
 app.command()(bench)
+app.command()(costs)
 app.command()(simulate)
 app.command()(chaos)
 
