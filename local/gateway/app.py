@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.daemon_pool import DaemonPool
 from local.gateway.answer import Malformed, to_reply
 from local.gateway.body import read_body
+from local.gateway.cors import dressed, preflight
 from local.gateway.limits import INTEGRATION_SECONDS, MAX_HEAD
 from local.gateway.reply import HEAD_TOO_LARGE, SERVER_ERROR, UNAVAILABLE, ClientGone, Refused
 from local.gateway.request import build_event
@@ -19,7 +20,8 @@ from local.invoke import InvocationFailed
 if TYPE_CHECKING:
     from local.gateway.asgi import Receive, Scope, Send
     from local.gateway.reply import Reply
-    from local.invoke import Function
+    from local.invoke import Invocable
+    from local.template import CorsSpec
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +29,21 @@ logger = logging.getLogger(__name__)
 class Gateway:
     """An ASGI app that is API Gateway's HTTP API with one route, `$default`, to one function.
 
-    `timeout` is the integration's, in seconds; `threads` is how many invocations may run at once (more wait).
+    `timeout` is the integration's, in seconds; `threads` is how many invocations may run at once (more wait). Without
+    `cors` the function's own headers go out as they are, and OPTIONS is a request like any other.
     """
 
-    def __init__(self, function: Function, *, timeout: float = INTEGRATION_SECONDS, threads: int = 32) -> None:
+    def __init__(
+        self,
+        function: Invocable,
+        *,
+        timeout: float = INTEGRATION_SECONDS,
+        threads: int = 32,
+        cors: CorsSpec | None = None,
+    ) -> None:
         self._function = function
         self._timeout = timeout
+        self._cors = cors
         self._pool = DaemonPool(threads, f"invoke-{function.name}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +67,8 @@ class Gateway:
     async def _reply(self, scope: Scope, receive: Receive, request_id: str) -> Reply:
         if _head_size(scope) > MAX_HEAD:
             raise Refused(HEAD_TOO_LARGE)
+        if self._cors and (answered := preflight(self._cors, scope)):
+            return answered
         parts = await read_body(scope, receive)
         work = asyncio.wrap_future(self._pool.submit(lambda: self._invoke(scope, parts, request_id)))
         # A function's own timeout is a failure of the function; the integration's is API Gateway's patience.
@@ -77,7 +90,8 @@ class Gateway:
         try:
             event = build_event(scope, body, request_id)
             del body
-            return to_reply(self._function.invoke(event), is_head=scope["method"] == "HEAD")
+            reply = to_reply(self._function.invoke(event), is_head=scope["method"] == "HEAD")
+            return dressed(self._cors, scope, reply) if self._cors else reply
         except Refused as refused:
             return refused.reply
         except InvocationFailed:

@@ -22,8 +22,10 @@ from mangum import Mangum
 from local.gateway import Gateway, bind, serve
 from local.gateway.limits import MAX_BODY, MAX_HEAD
 from local.invoke import Function
+from local.template import CorsSpec
 
 Serve = Callable[..., httpx.Client]
+CORS = CorsSpec(("https://a.example",), ("POST",), ("authorization",), ("location",), 60, allow_credentials=False)
 
 
 class Running:
@@ -185,6 +187,33 @@ def test_many_requests_run_at_once(client: Serve) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answer.text for answer in answers) == [str(number) for number in range(8)]
+
+
+# -- pages of other origins
+
+
+def test_a_preflight_is_answered_without_the_function(client: Serve) -> None:
+    headers = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    answer = client(never_called, cors=CORS).request("OPTIONS", "/v1/analyze", headers=headers)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+    assert "content-length" not in answer.headers
+    assert answer.headers["apigw-requestid"]
+
+
+def test_an_answer_to_a_page_says_that_it_may_be_seen(client: Serve) -> None:
+    served = client(echo, cors=CORS)
+    allowed = served.get("/", headers={"origin": "https://a.example"})
+    assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    assert allowed.headers["access-control-expose-headers"] == "location"
+    assert "access-control-allow-origin" not in served.get("/", headers={"origin": "https://b.example"}).headers
+
+
+def test_without_cors_a_preflight_is_a_request_like_any_other(client: Serve) -> None:
+    headers = {"origin": "https://a.example", "access-control-request-method": "POST"}
+    answer = client(echo).request("OPTIONS", "/", headers=headers)
+    assert answer.json()["requestContext"]["http"]["method"] == "OPTIONS"
+    assert "access-control-allow-origin" not in answer.headers
 
 
 # -- AWS's limits, in AWS's words

@@ -1,0 +1,286 @@
+"""What each room needs of AWS, worked out from its code and from what its function is given."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import botocore.session
+from botocore import xform_name
+
+from functions.core import keys
+from functions.core.settings import PREFIX
+from tests.infra.code import Code, Place, bare, literals
+from tests.infra.raw import Function, Template, named, walk
+
+# https://docs.aws.amazon.com/service-authorization/latest/reference/: where the action has another name than the call
+_ACTIONS = {
+    "SendMessageBatch": "SendMessage",
+    "DeleteMessageBatch": "DeleteMessage",
+    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
+    "CreateMultipartUpload": "PutObject",
+    "UploadPart": "PutObject",
+    "CompleteMultipartUpload": "PutObject",
+    "HeadObject": "GetObject",
+    "DeleteObjects": "DeleteObject",
+    "ListObjectsV2": "ListBucket",
+    "HeadBucket": "ListBucket",
+    "Converse": "InvokeModel",
+}
+_SERVICES = {"bedrock-runtime": "bedrock"}  # where IAM has another prefix than the SDK
+_BY_CLIENT = {"bedrock-runtime": "Converse"}  # called for us by a library, which gets the client
+_SIGNED = {"rds": ("generate_db_auth_token", "rds-db:connect")}  # no call, and a right all the same
+
+MAPPING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: what Lambda asks for to poll a queue."""
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+TRACES = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+INTERFACES = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+)
+"""As in AWS's own policy AWSLambdaVPCAccessExecutionRole."""
+KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+
+_QUEUE = re.compile(r"_?(\w+)_queue")
+_SECRET = re.compile(r"\w+_secret")
+_USER = re.compile(r"://(\w+)@")
+_OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+
+
+@dataclass(frozen=True, order=True)
+class Need:
+    """A right on a resource, in the short names of `raw.named`; `why` is what asks for it."""
+
+    action: str
+    resource: str
+    why: str = ""
+    by_code: bool = True  # not Lambda's own, before and around our code
+
+
+class Needs:
+    """Of all rooms of a template."""
+
+    def __init__(self, template: Template, code: Code | None = None) -> None:
+        self.template = template
+        self.code = code or Code()
+
+    def reach(self, function: Function) -> set[Place]:
+        """Every place that may run in a function."""
+        module, _, name = function.handler.rpartition(".")
+        return self.code.reach(Place(module, name))
+
+    def attributes(self, places: Iterable[Place]) -> set[str]:
+        """Every name behind a dot in some places."""
+        return _attributes(self.code, places)
+
+    def of(self, room: str) -> set[Need]:
+        """Everything that a room's function must be allowed."""
+        function = self.template.functions[room]
+        reached = self.reach(function)
+        found = {*self._queues(function, reached), *self._bucket(function, reached), *self._others(function, reached)}
+        found |= set(_of_lambda(function))
+        if any(need.action.startswith(("sqs:", "s3:", "secretsmanager:")) for need in found):
+            found |= {Need(action, "KmsKeyArn", "what is encrypted with it") for action in KEY}
+        return found
+
+    def unreached(self) -> set[str]:
+        """Calls of AWS that stand in the code and that no room leads to: dead code, or a gap in this analysis."""
+        reached = set().union(*map(self.reach, self.template.functions.values()))
+        return {
+            f"{place}: {call}" for place in self.code.places() if place not in reached for call in self._calls(place)
+        }
+
+    def _queues(self, function: Function, reached: set[Place]) -> Iterator[Need]:
+        for method in self._port_methods("Queues", reached):
+            inside = self._inside(method)
+            names = {match[1] for each in _attributes(self.code, inside) if (match := _QUEUE.fullmatch(each))}
+            for call in {call for place in inside for call in self._calls(place)}:
+                for name in names:
+                    for queue in _places(function, f"{name}_queue"):
+                        yield Need(action_of("sqs", call), queue, str(method))
+
+    def _bucket(self, function: Function, reached: set[Place]) -> Iterator[Need]:
+        (bucket,) = _places(function, "bucket")
+        for method in self._port_methods("Documents", reached):
+            calls = {call for place in self._inside(method) for call in self._calls(place)}
+            for action in {action_of("s3", call) for call in calls}:
+                for prefix in self._prefixes(function, reached, method.name.partition(".")[2]):
+                    if action in _OBJECTS:
+                        yield Need(action, f"{bucket}/{prefix}*", str(method))
+                    if action == "s3:GetObject":  # or a missing object is a 403, as if the bucket were away
+                        yield Need("s3:ListBucket", bucket, "to tell a missing object from a forbidden one")
+
+    def _prefixes(self, function: Function, reached: set[Place], method: str) -> set[str]:
+        """Where the room's calls of a method of `documents` lead; if that is not said, all that its own code names."""
+        found: set[str] = set()
+        for place in reached:
+            for node in self.code.nodes(place) if not place.module.startswith("functions.core.documents") else ():
+                for each in ast.walk(node):
+                    if _is_call_of(each, "documents", method):
+                        assert isinstance(each, ast.Call)
+                        key = bare(each.args[0])
+                        found |= {_prefixes_of_keys()[key]} if key in _prefixes_of_keys() else self._mentioned(function)
+        return found
+
+    def _mentioned(self, function: Function) -> set[str]:
+        """The prefixes whose keys the room's own modules name."""
+        trees = [
+            each.tree for name, each in self.code.modules.items() if name.startswith(f"functions.{function.room}.")
+        ]
+        names = {bare(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
+        return {prefix for name, prefix in _prefixes_of_keys().items() if name in names}
+
+    def _others(self, function: Function, reached: set[Place]) -> Iterator[Need]:
+        """Secrets, the database's token, models: called wherever the code stands, not behind queues or documents."""
+        for place in reached:
+            for service, call in self._services_and_calls(place):
+                if service == "secretsmanager":
+                    for secret in self._secrets(function, reached):
+                        yield Need(action_of(service, call), secret, str(place))
+                elif service == "bedrock-runtime":
+                    yield Need(action_of(service, call), "BedrockModelArns", str(place))
+                elif service == "rds":
+                    for user in _users(function):
+                        yield Need(call, f"dbuser/{user}", str(place))
+
+    def _secrets(self, function: Function, reached: set[Place]) -> set[str]:
+        """What the settings that are called `…_secret` stand for in this function's environment."""
+        names = {name for name in _attributes(self.code, reached) if _SECRET.fullmatch(name)}
+        return {
+            secret
+            for name in names
+            if f"{PREFIX}{name.upper()}" in function.environment
+            for secret in _places(function, name)
+        }
+
+    def _port_methods(self, port: str, reached: set[Place]) -> list[Place]:
+        classes = self.code.implementing(port)
+        inside = {place for owner in classes for place in self._own(owner)}
+        called = {place for place in reached if place in inside and not place.name.partition(".")[2].startswith("_")}
+        return sorted(called)
+
+    def _own(self, owner: Place) -> Iterator[Place]:
+        return (
+            place
+            for place in self.code.places()
+            if place.module == owner.module and place.name.startswith(owner.name + ".")
+        )
+
+    def _inside(self, method: Place) -> set[Place]:
+        """A method and what it leads to in its own module."""
+        found: set[Place] = set()
+        waiting = [method]
+        while waiting:
+            place = waiting.pop()
+            if place not in found:
+                found.add(place)
+                waiting += [each for each in self.code.mentions(place) if each.module == method.module and each.name]
+        return found
+
+    def _calls(self, place: Place) -> set[str]:
+        return {call for _, call in self._services_and_calls(place)}
+
+    def _services_and_calls(self, place: Place) -> set[tuple[str, str]]:
+        """(service, operation) for each method of a client that a place calls or names."""
+        nodes = self.code.nodes(place)
+        said = literals(nodes) | {
+            node.attr for top in nodes for node in ast.walk(top) if isinstance(node, ast.Attribute)
+        }
+        said.add(place.name.rpartition(".")[2])  # a Protocol's method that stands for the client's
+        found = set()
+        for service in _clients(self.code.modules[place.module].tree):
+            found |= {(service, operation) for name, operation in _operations(service).items() if name in said}
+            if service in _SIGNED and _SIGNED[service][0] in said:
+                found.add((service, _SIGNED[service][1]))
+            if service in _BY_CLIENT and service in said:
+                found.add((service, _BY_CLIENT[service]))
+        return found
+
+
+def _of_lambda(function: Function) -> Iterator[Need]:
+    """What Lambda does in the function's name."""
+    group = named(function.properties["LoggingConfig"]["LogGroup"])
+    yield from (Need(action, name, "its log", by_code=False) for action in LOGS for name in group)
+    for _, event in function.events("SQS"):
+        yield from (
+            Need(action, queue, "its event source", by_code=False)
+            for action in MAPPING
+            for queue in named(event["Queue"])
+        )
+    if function.properties.get("Tracing") == "Active":
+        yield from (Need(action, "*", "tracing", by_code=False) for action in TRACES)
+    if "VpcConfig" in function.properties:
+        yield from (Need(action, "*", "a place in the VPC", by_code=False) for action in INTERFACES)
+
+
+def action_of(service: str, call: str) -> str:
+    """The right that an operation asks for, as IAM calls it."""
+    return call if ":" in call else f"{_SERVICES.get(service, service)}:{_ACTIONS.get(call, call)}"
+
+
+def _places(function: Function, setting: str) -> set[str]:
+    """What a setting stands for in a function's environment: a queue by its logical id, a parameter by its name."""
+    names = named(function.environment[f"{PREFIX}{setting.upper()}"])
+    return {name.removesuffix(".QueueName") for name in names}
+
+
+def _users(function: Function) -> set[str]:
+    """Whom a function signs in as, from the URL of its database."""
+    texts = [part for part in walk(function.environment[f"{PREFIX}DATABASE_URL"]) if isinstance(part, str)]
+    return {match[1] for text in texts if (match := _USER.search(text))}
+
+
+def _attributes(code: Code, places: Iterable[Place]) -> set[str]:
+    return {
+        node.attr
+        for place in places
+        for top in code.nodes(place)
+        for node in ast.walk(top)
+        if isinstance(node, ast.Attribute)
+    }
+
+
+def _is_call_of(node: ast.AST, receiver: str, method: str) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(value=value, attr=name), args=[_, *_]):
+            return name == method and bare(value) == receiver
+    return False
+
+
+def _clients(tree: ast.AST) -> set[str]:
+    """The services that a module makes clients for."""
+    return {
+        str(node.args[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("client", "create_client")
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+
+@cache
+def _operations(service: str) -> Mapping[str, str]:
+    """Operations by their names in Python."""
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+@cache
+def _prefixes_of_keys() -> Mapping[str, str]:
+    """`document_key` → `documents/`: what the functions of `keys` begin with."""
+    found = {}
+    for name, function in inspect.getmembers(keys, inspect.isfunction):
+        made = function(*("?" for _ in inspect.signature(function).parameters))
+        found[name] = made.partition("?")[0]
+    return found
