@@ -56,7 +56,7 @@ def test_the_object_comes_before_the_rows_and_the_rows_before_the_messages(world
 
 
 def test_what_is_left_out_has_its_default(world: World) -> None:
-    call(world, post_json({"raw_text": "text"}), default_model="simulated")
+    call(world, post_json({"raw_text": "text"}), default_model="simulated", scratch_dir="/nowhere")
     job, _ = world.jobs[0]
     assert (job.owner, job.model, job.instructions, job.max_chunk_chars, job.max_attempts) == (
         "local",
