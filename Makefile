@@ -47,8 +47,8 @@ validate: cloud .venv-checkov/.installed  ## the templates: sam, cfn-lint and ch
 	.venv-cloud/bin/cfn-lint $(TEMPLATES)
 	.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation $(foreach template,$(TEMPLATES),--file $(template))
 
-parameters: setup  ## what CloudFormation would refuse of PARAMETERS="Name=value …"
-	$(BIN)/python -m local.parameters Architecture=$(ARCHITECTURE) $(PARAMETERS)
+parameters: setup  ## what CloudFormation would refuse of PARAMETERS="Name=value …"; Architecture by ARCHITECTURE=…
+	$(BIN)/python -m local.templates.parameters Architecture=$(ARCHITECTURE) $(PARAMETERS)
 
 plan: parameters cloud  ## upload, and show what a deploy would change, without doing it
 	.venv-cloud/bin/sam build

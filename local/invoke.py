@@ -23,14 +23,22 @@ class InvocationFailed(Exception):
 
 
 class Invocable(Protocol):
-    """A function as the gateway, an event source and a schedule know it; `timeout` in seconds. For any thread."""
+    """A function as the gateway, an event source and a schedule know it. For any thread."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The room's, as in the log: `chunk_worker`."""
+        ...
+
     @property
-    def timeout(self) -> float: ...
+    def timeout(self) -> float:
+        """Seconds that one invocation gets."""
+        ...
+
     @property
-    def region(self) -> str: ...
+    def region(self) -> str:
+        """AWS's name of the region that its ARN is in."""
+        ...
 
     def invoke(self, event: Any) -> Any:
         """The handler's answer to `event`, which must consist of JSON's types. Raises InvocationFailed."""

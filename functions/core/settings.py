@@ -104,7 +104,7 @@ class Settings(FromEnvironment):
 
     # what the functions and queues are set to (the template says the same)
     function_timeout: Seconds = 300.0
-    queue_visibility: Count = 1_800
+    queue_visibility: Count = 1_860
     max_receive_count: Count = 5
     reconciler_passes: Count = 2  # in one invocation: EventBridge's finest rate is a minute
     reconciler_pause: Seconds = 30.0  # between two passes

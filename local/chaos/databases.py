@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from functions.core.errors import Misconfigured
+from functions.core.store.engines import parse
 from local.chaos.faults import Kind
+from local.database import reach
 from local.postgres import PostgresServer, temporary_postgres
 from local.stack import StackError
 
@@ -126,12 +128,12 @@ def own_postgres() -> Iterator[Postgres]:
 def given_database(url: str) -> Iterator[Postgres]:
     """The database that the user names, which must be an empty one of Postgres. Raises StackError."""
     try:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        if engine.dialect.name != "postgresql":
+        if parse(url).drivername != "postgresql+psycopg":
             raise StackError("--database-url takes postgresql+psycopg://…; SQLite is always a file of its own")
-        tables = sa.inspect(engine).get_table_names()
-    except SQLAlchemyError as error:
-        raise StackError(f"cannot use the database of --database-url: {type(error).__name__}") from None
+        reach(url)
+    except Misconfigured as error:
+        raise StackError(str(error).replace("PIECEWISE_DATABASE_URL", "--database-url")) from None
+    tables = sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names()
     if tables:
         raise StackError("the database of --database-url is not empty: chaos would work on its jobs; name an empty one")
     yield Postgres(url)

@@ -10,7 +10,7 @@ from functions.core.messages import dump_chunk, dump_finalize, dump_plan
 from functions.core.model import ChunkHint, PlanHint
 from local.chaos.evidence import Row
 from local.event_source.wire import Sqs
-from local.template import load_template
+from local.templates.laptop import load_template
 
 _BATCH = 10
 _REGION = "us-east-1"

@@ -19,7 +19,7 @@ _WIDTH = 120  # of a table that goes into a file
 
 def costs(
     chunks: Annotated[int, typer.Option(min=1, help="How many chunks.")] = 1_000_000,
-    document_bytes: Annotated[int, typer.Option(min=1, help="Size of the documents they come from.")] = 10_000_000,
+    document_bytes: Annotated[int, typer.Option(min=1, help="Size of the documents they come from.")] = 4_000_000,
     one: Annotated[bool, typer.Option("--one", help="One such document, instead of --chunks.")] = False,
     latency: Annotated[float | None, typer.Option(min=0, help="Seconds that the model takes for a chunk.")] = None,
     bench: Annotated[
@@ -52,10 +52,13 @@ def costs(
 
 
 def _given(pairs: list[str]) -> dict[str, str]:
-    given = dict(pair.partition("=")[::2] for pair in pairs if "=" in pair)
-    if len(given) != len(pairs):
-        raise typer.BadParameter("expected NAME=VALUE once for each parameter, as in Egress=nat", param_hint="--set")
-    return given
+    from functions.core.errors import Misconfigured
+    from local.templates.parameters import parsed
+
+    try:
+        return parsed(pairs)
+    except Misconfigured as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from None
 
 
 def _bill(given: dict[str, str], latency: float | None, bench: Path | None) -> Bill:
@@ -77,12 +80,13 @@ def _extras(bill: Bill, given: dict[str, str]) -> dict[str, float]:
     from dataclasses import replace
 
     from local.costs.bill import total
+    from local.costs.floor import floor_lines
     from local.costs.sizes import choices, load_sizes
 
-    floor = total(bill.floor())
+    floor = total(floor_lines(bill))
     extras = {}
     for name, value in choices():
         if name not in given:
             other = replace(bill, sizes=load_sizes(given={**given, name: str(value)}))
-            extras[f"{name}={value}"] = total(other.floor()) - floor
+            extras[f"{name}={value}"] = total(floor_lines(other)) - floor
     return {chosen: dollars for chosen, dollars in extras.items() if abs(dollars) >= 0.01}

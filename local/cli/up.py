@@ -49,6 +49,10 @@ def up(
     ] = None,
 ) -> None:
     """Run Piecewise on this machine: HTTP API, queues, bucket, database, workers. Ctrl-C ends it."""
+    if isolated and workers is not None:
+        raise typer.BadParameter(
+            "with --isolated every invocation has a process of its own: leave one of them out", param_hint="--workers"
+        )
     keys = simulated.parse(simulate or [])
     run(
         Options(

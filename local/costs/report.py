@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local.costs.bill import Alternative, Bill, Line, Work, total
+from local.costs.floor import floor_lines
+from local.costs.others import alternatives
+from local.costs.work import hours, work_lines, worker_seconds
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,22 +22,22 @@ Extras = Mapping[str, float]
 
 def as_json(bill: Bill, work: Work, extras: Extras) -> dict[str, Any]:
     """Everything the tables say, and more digits."""
-    lines = bill.work(work)
+    lines = work_lines(bill, work)
     return {
         "schema": SCHEMA,
         "prices": {"date": bill.prices.date.isoformat(), "region": bill.prices.region},
         "measured": {"date": bill.measured.date.isoformat(), "machine": bill.measured.machine},
         "assumed": dict(bill.measured.assumed),
-        "work": {"chunks": work.chunks, "document_bytes": work.document_bytes, "hours": bill.hours(work)},
+        "work": {"chunks": work.chunks, "document_bytes": work.document_bytes, "hours": hours(bill, work)},
         "lines": [_line(bill, line) for line in lines],
         "dollars": total(lines),
         "alternatives": [
             {"what": other.what, "lines": [_line(bill, line) for line in other.lines], "dollars": other.dollars}
-            for other in bill.alternatives(work)
+            for other in alternatives(bill, work)
         ],
         "month": {
-            "lines": [_line(bill, line) for line in bill.floor()],
-            "dollars": total(bill.floor()),
+            "lines": [_line(bill, line) for line in floor_lines(bill)],
+            "dollars": total(floor_lines(bill)),
             "more_with": dict(extras),
         },
     }
@@ -42,16 +45,16 @@ def as_json(bill: Bill, work: Work, extras: Extras) -> dict[str, Any]:
 
 def show(console: Console, bill: Bill, work: Work, extras: Extras) -> None:
     """Three tables, each with the words that it needs."""
-    lines = bill.work(work)
+    lines = work_lines(bill, work)
     console.print(_table(f"{work.chunks:,.0f} chunks", bill, lines))
     console.print(_explained(bill, work), highlight=False, markup=False)
-    console.print(_beside(lines, bill.alternatives(work)))
+    console.print(_beside(lines, alternatives(bill, work)))
     console.print(
         "Not in the others' sums: a state that a client can ask for, the joined result, and retries, each of which is "
         "a transition or operation more. A Map's batch fails as one.\n",
         highlight=False, markup=False,
     )  # fmt: skip
-    console.print(_table("a month of a stack that does nothing", bill, bill.floor()))
+    console.print(_table("a month of a stack that does nothing", bill, floor_lines(bill)))
     for chosen, dollars in extras.items():
         console.print(f"{chosen}: {dollars:+,.2f} a month", highlight=False, markup=False)
     console.print(_sources(bill), highlight=False, markup=False)
@@ -90,9 +93,9 @@ def _explained(bill: Bill, work: Work) -> str:
     return (
         f"The model's own price is not in it. Waiting for it is billed: GB-seconds = chunks / {sizes.batch_size} x "
         f"(latency + own work of a batch) x memory = {work.chunks:,.0f} / {sizes.batch_size} x ({seconds:g} s + "
-        f"{bill.worker_seconds() - seconds:.2f} s) x {sizes.memory['chunk_worker'] / 1024:g} GB: the "
+        f"{worker_seconds(bill) - seconds:.2f} s) x {sizes.memory['chunk_worker'] / 1024:g} GB: the "
         f"{sizes.batch_size} chunks of a full batch wait together.\n"
-        f"With {sizes.in_flight} chunks in flight the model alone takes {bill.hours(work):,.1f} h.\n"
+        f"With {sizes.in_flight} chunks in flight the model alone takes {hours(bill, work):,.1f} h.\n"
     )
 
 

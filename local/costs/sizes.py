@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import Any
 from functions.core.errors import Misconfigured
 from functions.core.model import Metric
 from functions.core.settings import Settings
-from local.costs.stacks import Stack, open_all
-from local.intrinsics import UNKNOWN
-from local.template import TEMPLATE
-
-_FUNCTION = "AWS::Serverless::Function"
-_RATE = re.compile(r"rate\((\d+) minutes?\)")
-_DEFAULT_MEMORY = 128  # Lambda's own
+from local.templates.deployment import Deployment, FunctionSpec
+from local.templates.intrinsics import UNKNOWN
+from local.templates.laptop import deployment_of
+from local.templates.stack import Stack, open_all
+from local.templates.written import TEMPLATE, read_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +51,22 @@ def load_sizes(path: Path = TEMPLATE, given: Mapping[str, Any] | None = None) ->
     """The sizes of a deployment with `given` above the parameters' defaults. Raises Misconfigured."""
     stacks = open_all(path, given)
     root = stacks[0]
-    functions = _functions(root)
-    feeds = [event for function in functions.values() for event in _events(function, "SQS")]
-    (chunks,) = _events(functions["chunk_worker"], "SQS")
+    deployment = deployment_of(root)
+    functions = deployment.functions.values()
+    worker, reconciler = _function(root, deployment, "chunk_worker"), _function(root, deployment, "reconciler")
+    if len(worker.mappings) != 1 or (concurrency := worker.mappings[0].maximum_concurrency) is None:
+        raise Misconfigured(f"{path}: {worker.logical_id} needs one queue, with a MaximumConcurrency")
+    if reconciler.schedule_seconds is None:
+        raise Misconfigured(f"{path}: {reconciler.logical_id} has no schedule")
     settings = Settings.model_fields
     return Sizes(
-        architecture=_architecture(root),
-        memory={room: int(function.get("MemorySize", _DEFAULT_MEMORY)) for room, function in functions.items()},
-        batch_size=int(chunks["BatchSize"]),
-        concurrency=int(chunks["ScalingConfig"]["MaximumConcurrency"]),
-        mappings=len(feeds),
-        tracing=functions["chunk_worker"].get("Tracing") == "Active",
-        schedule_minutes=_minutes(functions["reconciler"]),
+        architecture=_property(root, "chunk_worker", "Architectures", ["x86_64"])[0],
+        memory={function.name: function.memory for function in functions},
+        batch_size=worker.mappings[0].batch_size,
+        concurrency=concurrency,
+        mappings=sum(len(function.mappings) for function in functions),
+        tracing=_property(root, "chunk_worker", "Tracing", None) == "Active",
+        schedule_minutes=reconciler.schedule_seconds // 60,
         passes=int(settings["reconciler_passes"].default),
         pause_seconds=float(settings["reconciler_pause"].default),
         endpoint_zones=sum(_zones(stack) for stack in stacks),
@@ -83,39 +84,23 @@ def load_sizes(path: Path = TEMPLATE, given: Mapping[str, Any] | None = None) ->
 
 def choices(path: Path = TEMPLATE) -> list[tuple[str, Any]]:
     """(parameter, value) of every choice that is not the default one."""
-    root = open_all(path)[0]
     return [
         (name, value)
-        for name, parameter in root.raw.get("Parameters", {}).items()
+        for name, parameter in read_template(path).parameters.items()
         for value in parameter.get("AllowedValues", ())
         if str(value) != str(parameter.get("Default"))
     ]
 
 
-def _functions(root: Stack) -> dict[str, dict[str, Any]]:
-    """Properties by room, Globals below them, worked out."""
-    common = root.raw.get("Globals", {}).get("Function", {})
-    found = [root.values.of({**common, **properties}) for _, properties in root.resources(_FUNCTION)]
-    rooms = {str(function["Handler"]).split(".")[1]: function for function in found}
-    if not {"chunk_worker", "reconciler"} <= rooms.keys():
-        raise Misconfigured(f"{root.path}: the functions of chunk_worker and reconciler are missing")
-    return rooms
+def _function(root: Stack, deployment: Deployment, room: str) -> FunctionSpec:
+    if room not in deployment.functions:
+        raise Misconfigured(f"{root.template.path}: the function of {room} is missing")
+    return deployment.functions[room]
 
 
-def _events(function: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    return [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == kind]
-
-
-def _architecture(root: Stack) -> str:
-    common = root.raw.get("Globals", {}).get("Function", {})
-    return str((root.values.of(common.get("Architectures")) or ["x86_64"])[0])
-
-
-def _minutes(function: Mapping[str, Any]) -> int:
-    schedules = [event["Schedule"] for kind in ("Schedule", "ScheduleV2") for event in _events(function, kind)]
-    if schedules and (match := _RATE.fullmatch(str(schedules[0]))):
-        return int(match[1])
-    raise Misconfigured("the reconciler's schedule is not a rate of minutes")
+def _property(root: Stack, room: str, name: str, default: Any) -> Any:
+    """What a laptop has no use for."""
+    return root.values.of(root.template.functions[room].properties.get(name, default))
 
 
 def _zones(stack: Stack) -> int:
@@ -125,7 +110,9 @@ def _zones(stack: Stack) -> int:
         if stack.values.of(properties.get("VpcEndpointType")) == "Interface":
             subnets = stack.values.of(properties["SubnetIds"])
             if subnets is UNKNOWN:
-                raise Misconfigured(f"{stack.path}: {logical_id}.SubnetIds is not a list, so its zones are not known")
+                raise Misconfigured(
+                    f"{stack.template.path}: {logical_id}.SubnetIds is not a list, so its zones are not known"
+                )
             zones += len(subnets)
     return zones
 

@@ -33,18 +33,35 @@ _DELETE_SECONDS = 5.0
 
 
 class MappingLike(Protocol):
-    """What a template says about a mapping. `window` is in seconds."""
+    """What a template says about a mapping.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
+    """
 
     @property
-    def queue_name(self) -> str: ...
+    def queue_name(self) -> str:
+        """The queue that is polled."""
+        ...
+
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int:
+        """The most messages of one invocation (BatchSize)."""
+        ...
+
     @property
-    def window(self) -> float: ...
+    def window(self) -> float:
+        """Seconds that a batch may wait to become full (MaximumBatchingWindowInSeconds)."""
+        ...
+
     @property
-    def maximum_concurrency(self) -> int | None: ...
+    def maximum_concurrency(self) -> int | None:
+        """The most invocations at once (ScalingConfig); None: as many as Lambda starts with."""
+        ...
+
     @property
-    def report_batch_item_failures(self) -> bool: ...
+    def report_batch_item_failures(self) -> bool:
+        """Whether the answer says which messages failed (FunctionResponseTypes); else a batch fails as a whole."""
+        ...
 
 
 class EventSourceMapping:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from local.gateway.asgi import Receive, Scope, Send
     from local.gateway.reply import Reply
     from local.invoke import Invocable
-    from local.template import CorsSpec
+    from local.templates.deployment import CorsSpec
 
 logger = logging.getLogger(__name__)
 

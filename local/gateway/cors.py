@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from local.gateway.asgi import Scope
-    from local.template import CorsSpec
+    from local.templates.deployment import CorsSpec
 
 _PREFIX = b"access-control-"
 _ANY = "*"

@@ -1,4 +1,6 @@
-"""What a function's process sees, and nothing else: the template's variables, Lambda's own, and where moto is. Pure."""
+"""What a function's process sees, and nothing else: the template's variables, Lambda's own, where moto is, and those
+settings of the user that the template has nowhere. Pure.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-# What this machine says instead of AWS, of what the template declares: who may call, which database, which model.
+_PREFIX = "PIECEWISE_"
+# What this machine says instead of AWS: who may call, which database, which model. Missing where nothing declares it.
 _STAND_INS = frozenset(
     (
         "PIECEWISE_ALLOWED_MODELS",
@@ -18,8 +21,6 @@ _STAND_INS = frozenset(
         "PIECEWISE_MODEL_BASE_URL",
     )
 )
-# What there is on a laptop only.
-_LAPTOP = ("PIECEWISE_METRICS", "PIECEWISE_RECONCILER_PASSES", "PIECEWISE_SCRATCH_DIR", "PIECEWISE_SIMULATE")
 # The role's credentials and the region; and that no other credentials are looked for.
 _ACCOUNT = (
     "AWS_ACCESS_KEY_ID",
@@ -40,12 +41,16 @@ _KEYS = ("PIECEWISE_MODEL_API_KEY", "OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """A function as the template has it: `declared` names its variables, `values` has those that are known here."""
+    """A function as the template has it: `declared` names its variables, `values` has those that are known here.
+
+    `elsewhere` names the variables of other functions: one that this function lacks is missing on AWS too.
+    """
 
     name: str
     memory: int
     declared: frozenset[str]
     values: Mapping[str, str]
+    elsewhere: frozenset[str] = frozenset()
 
 
 def environment(
@@ -56,12 +61,19 @@ def environment(
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     """
     keys = _KEYS if _KEY_SECRET in function.declared else ()
-    wanted = {*(_STAND_INS & function.declared), *_LAPTOP, *_ACCOUNT, *_MOTO, *keys, *handed}
+    wanted = {*_ACCOUNT, *_MOTO, *keys, *handed}
     return {
         **_of_lambda(function, task_root),
+        **{name: stack[name] for name in sorted(_settings(function, stack))},
         **function.values,
         **{name: stack[name] for name in sorted(wanted) if name in stack},
     }
+
+
+def _settings(function: Declared, stack: Mapping[str, str]) -> set[str]:
+    """Those of the stack's settings that this function declares, or nobody: the laptop's and the user's own."""
+    hidden = {*function.elsewhere, *_STAND_INS, *_KEYS} - function.declared
+    return {name for name in stack if name.startswith(_PREFIX)} - hidden
 
 
 def _of_lambda(function: Declared, task_root: Path) -> dict[str, str]:

@@ -72,10 +72,6 @@ class IsolatedFunction:
         """The process ids of the function as they are now."""
         return self._pool.pids()
 
-    def close(self) -> None:
-        """End all processes."""
-        self._pool.close()
-
     def _start(self) -> FunctionProcess:
         return FunctionProcess(self._plan.handler, self._plan.env(), self._plan.task_root)
 

@@ -11,7 +11,10 @@ from local.isolated.process import FunctionProcess
 
 
 class Pool:
-    """At most `most` processes; one that has been idle for `idle` seconds ends. For any thread."""
+    """At most `most` processes; one that has been idle for `idle` seconds ends, and all end with this program.
+
+    For any thread.
+    """
 
     def __init__(self, start: Callable[[], FunctionProcess], *, most: int, idle: float) -> None:
         self._start = start
@@ -21,7 +24,6 @@ class Pool:
         self._idle: list[FunctionProcess] = []  # the last to come is the first to go, so that the others grow old
         self._busy: set[FunctionProcess] = set()
         self._starting = 0
-        self._closed = False
         self._retirer: threading.Thread | None = None
 
     @contextmanager
@@ -39,19 +41,6 @@ class Pool:
         """The process ids of all, busy or idle."""
         with self._changed:
             return [process.pid for process in (*self._busy, *self._idle)]
-
-    def close(self) -> None:
-        """End all; an invocation under way fails."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-            for process in self._idle:
-                process.end()
-            for process in self._busy:
-                process.kill()
-            self._idle.clear()
-        if self._retirer is not None:
-            self._retirer.join()
 
     def _take(self) -> FunctionProcess | None:
         """A warm process; None where one may be started instead: its place is reserved."""
@@ -84,7 +73,7 @@ class Pool:
     def _give_back(self, process: FunctionProcess) -> None:
         with self._changed:
             self._busy.discard(process)
-            if self._closed or not process.lives():
+            if not process.lives():
                 process.end()
             else:
                 process.freeze()
@@ -95,9 +84,9 @@ class Pool:
             self._changed.notify_all()
 
     def _retire(self) -> None:
-        """End what has been idle for long enough, until the pool closes."""
+        """End what has been idle for long enough, for as long as this program runs."""
         with self._changed:
-            while not self._closed:
+            while True:
                 now = time.monotonic()
                 while self._idle and self._idle[0].idle_since + self._idle_seconds <= now:
                     self._idle.pop(0).end()

@@ -93,10 +93,6 @@ class FunctionProcess:
         self.idle_since = time.monotonic()
         os.kill(self.pid, signal.SIGSTOP)
 
-    def kill(self) -> None:
-        """Let an invocation under way fail at once; from any thread."""
-        os.kill(self.pid, signal.SIGKILL)
-
     def end(self) -> None:
         """Kill it and forget it. Again does nothing."""
         if self._pidfd >= 0:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from functions.core.settings import Settings
 from functions.core.wiring import parts
-from local.database import claim, reach
+from local.database import reach
 from local.event_source import EventSourceMapping, Sqs
 from local.invoke import Invocable
 from local.places import check_places
@@ -16,8 +16,9 @@ from local.provision import provision
 from local.roles.parent import Order, Parent
 from local.roles.work import Config, Source, function, stop_all
 from local.schedule import Schedule
-from local.template import Deployment, FunctionSpec, load_template
-from migrations.upgrade import upgrade
+from local.tables import prepare
+from local.templates.deployment import Deployment, FunctionSpec
+from local.templates.laptop import load_template
 
 _FED = ("planner", "finalizer", "dead_letter")
 
@@ -27,9 +28,7 @@ def run(parent: Parent, config: Config) -> None:
     settings, deployment = Settings.load(), load_template()
     functions = {name: _function(deployment.functions[name], config) for name in (*_FED, "reconciler")}
     reach(settings.database_url)
-    if config.claims:
-        claim(settings.database_url, Path(config.claims))
-    upgrade(settings.database_url)
+    prepare(settings.database_url, Path(config.claims) if config.claims else None)
     order = parent.go()
     if order is None:
         return

@@ -9,7 +9,7 @@ from functions.core.wiring import parts
 from local.gateway import Gateway, serve
 from local.roles.parent import Parent
 from local.roles.work import Config, function
-from local.template import load_template
+from local.templates.laptop import load_template
 
 # Lambda would start one for each request at once; here more than a few would only be in each other's way.
 _PROCESSES = 2 * (os.cpu_count() or 1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from local.invoke import Invocable
-    from local.template import FunctionSpec
+    from local.templates.deployment import FunctionSpec
 
 _TASK_ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,8 +43,13 @@ class Config:
 class Source(Protocol):
     """What feeds a function: an event source mapping, a schedule."""
 
-    def start(self) -> None: ...
-    def stop(self, grace: float) -> bool: ...
+    def start(self) -> None:
+        """Begin to feed it, from threads of its own. Once."""
+        ...
+
+    def stop(self, grace: float) -> bool:
+        """Begin nothing new, wait `grace` seconds for what runs; True: all of it ended."""
+        ...
 
 
 def function(spec: FunctionSpec, config: Config, *, most: int) -> Invocable:
@@ -58,8 +63,10 @@ def function(spec: FunctionSpec, config: Config, *, most: int) -> Invocable:
 
 def _isolated(spec: FunctionSpec, config: Config, most: int) -> Invocable:
     from local.isolated import Declared, IsolatedFunction, Plan, environment
+    from local.templates.laptop import load_template
 
-    declared = Declared(spec.name, spec.memory, spec.declared, spec.environment)
+    every = frozenset().union(*(each.declared for each in load_template().functions.values()))
+    declared = Declared(spec.name, spec.memory, spec.declared, spec.environment, elsewhere=every)
     plan = Plan(
         name=spec.name,
         handler=spec.handler,

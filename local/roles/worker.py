@@ -9,7 +9,7 @@ from functions.core.wiring import parts
 from local.event_source import EventSourceMapping, Sqs
 from local.roles.parent import Parent
 from local.roles.work import Config, function
-from local.template import load_template
+from local.templates.laptop import load_template
 
 
 def run(parent: Parent, config: Config) -> None:

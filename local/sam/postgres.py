@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from local.postgres import PostgresServer, temporary_postgres
 
-_ACCESS = "local all all trust\nhost all all all scram-sha-256\n"
+_ACCESS = ("local all all trust", "host all all all scram-sha-256")
 
 
 @contextmanager
 def reachable_postgres(url: str) -> Iterator[PostgresServer]:
     """An empty server whose superuser, with password, and address are those of `url`. Raises Misconfigured."""
     at = sa.make_url(url)
-    with temporary_postgres(address=at.host or "", port=at.port or 5432) as server:
+    with temporary_postgres(address=at.host or "", port=at.port or 5432, access=_ACCESS) as server:
         engine = sa.create_engine(server.url, poolclass=sa.NullPool)
         with engine.begin() as connection:
             connection.exec_driver_sql(f"ALTER ROLE {at.username} PASSWORD '{at.password}'")
-            rules = Path(connection.exec_driver_sql("SHOW hba_file").scalar_one())
-            rules.write_text(_ACCESS, encoding="ascii")
-            connection.exec_driver_sql("SELECT pg_reload_conf()")
         yield server

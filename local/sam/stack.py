@@ -12,60 +12,41 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Self
 
-from functions.core.errors import Misconfigured
 from local.artifact.target import host
-from local.options import HOST, Options, shares
-from local.roles.work import Config
+from local.options import HOST, Options
 from local.sam.engine import Engine, EngineError
 from local.sam.front import sam_local, start_api
 from local.sam.postgres import reachable_postgres
 from local.sam.reach import THIS_MACHINE, Reach, is_free
 from local.sam.template import for_this_machine
 from local.sam.tools import ToolMissing, built, find_sam, image
+from local.sam.turn import only_one
 from local.stack import StackError
-from local.stack.child import Facts, Spec
 from local.stack.environment import environment
-from local.stack.supervisor import Supervisor
-from local.state_dir import StateDir, StateDirError
-from local.template import TEMPLATE, Deployment, load_template
+from local.stack.specs import specs
+from local.stack.standing import Standing
+from local.state_dir import StateDir
+from local.templates.deployment import Deployment
+from local.templates.laptop import load_template
+from local.templates.written import TEMPLATE
 
-_PYTHON = (sys.executable, "-P", "-m")
-_ENDING = 5.0  # seconds beyond the grace
 
+class SamLocal(Standing):
+    """The API in a container of SAM's, and all else as processes of this machine."""
 
-class SamLocal:
-    """Up inside `with`; everything is gone after it, containers too. One use."""
+    refusals = (*Standing.refusals, EngineError, ToolMissing)
 
     def __init__(self, options: Options, *, say: Callable[[str], None]) -> None:
-        """`say` gets what sam writes, and what else the user should know, line by line."""
-        self._options = options
-        self._say = say
-        self._held = contextlib.ExitStack()
+        """`say` gets what sam writes too."""
+        super().__init__(options, say=say)
         self._deaths: SimpleQueue[str] = SimpleQueue()
         self._kill: list[Callable[[], None]] = []
         self.url = f"http://{HOST}:{options.port}"
-        self.state_path = Path()
-
-    def __enter__(self) -> Self:
-        """Start. Raises StackError with one line; nothing is left running then."""
-        with self._held:
-            try:
-                self._start()
-            except (EngineError, Misconfigured, StateDirError, ToolMissing) as error:
-                raise StackError(str(error)) from None
-            self._held = self._held.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._held.close()
 
     def wait(self) -> None:
         """Until sam or Postgres has ended by itself, which raises StackError."""
@@ -78,6 +59,7 @@ class SamLocal:
 
     def _start(self) -> None:
         engine, sam, deployment, port = Engine(), find_sam(), load_template(), self._options.port
+        self._held.enter_context(only_one(port))
         if not is_free(port):
             raise StackError(f"port {port} is in use: stop what listens there, or choose another with --port")
         self._say("building what the container runs")
@@ -107,31 +89,10 @@ class SamLocal:
         return env | {"NO_PROXY": direct, "no_proxy": direct}
 
     def _supervise(self, reach: Reach, env: dict[str, str], state: StateDir, deployment: Deployment) -> None:
-        specs = self._specs(reach, state, deployment)
-        supervisor = Supervisor(specs, env=env, log=state.log, say=self._say)
-        groups = [[spec.name for spec in specs[1:]], [specs[0].name]]
-        self._held.callback(supervisor.stop, groups, self._options.grace + _ENDING)
+        processes = specs(self._options, state, deployment, moto_at=(reach.host, reach.moto_port))
+        supervisor = self._supervised(processes, env, state)
         self._kill.append(supervisor.kill)
         supervisor.start(self._options.start_timeout)
-
-    def _specs(self, reach: Reach, state: StateDir, deployment: Deployment) -> list[Spec]:
-        """moto first, which ends last."""
-        (mapping,) = deployment.functions["chunk_worker"].mappings
-        options, held = self._options, (state.lock_fd,)
-        share = shares(options.concurrency, mapping.batch_size, options.workers or os.cpu_count() or 1)
-
-        def process(*words: str) -> Callable[[Facts], list[str]]:
-            return lambda _: [*_PYTHON, *words]
-
-        where = ("--host", reach.host, "--port", str(reach.moto_port), "--state-dir", str(state.path))
-        moto = process("local.moto", *where)
-        control = process("local.role", "control", Config(grace=options.grace).dump())
-        specs = [Spec("moto", moto, fds=held), Spec("control", control, frozenset({"moto"}), held)]
-        for number, invocations in enumerate(share.invocations, start=1):
-            config = Config(grace=options.grace, batch_size=share.batch_size, invocations=invocations)
-            worker = process("local.role", "worker", config.dump())
-            specs.append(Spec(f"worker-{number}", worker, frozenset({"moto", "prepared"}), held))
-        return specs
 
     def _watch(self, name: str, ended: Callable[[], object]) -> None:
         def wait() -> None:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from local.intrinsics import Call, Loader
+from local.templates.intrinsics import Call
+from local.templates.written import NESTED, read_template
 
 Properties = dict[str, Any]
 
@@ -22,12 +21,12 @@ def for_this_machine(template: Path, *, artifact: Path, architecture: str, varia
 
     Without the nested stacks, which hold nothing that sam runs.
     """
-    document: Properties = _long(yaml.load(template.read_text(encoding="utf-8"), Loader=Loader))  # noqa: S506 - safe
+    document: Properties = _long(read_template(template).raw)
     everywhere = document["Globals"]["Function"] | {"CodeUri": str(artifact), "Architectures": [architecture]}
     everywhere["Environment"]["Variables"] = dict.fromkeys(variables, "") | everywhere["Environment"]["Variables"]
     document["Globals"]["Function"] = everywhere
     resources = document["Resources"].items()
-    document["Resources"] = {name: each for name, each in resources if each["Type"] != "AWS::CloudFormation::Stack"}
+    document["Resources"] = {name: each for name, each in resources if each["Type"] != NESTED}
     return document
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.simulation.loop import SimulatedLoop
     from local.simulation.queue import Message, SimulatedQueue
     from local.simulation.trace import Trace
-    from local.template import FunctionSpec, MappingSpec
+    from local.templates.deployment import FunctionSpec, MappingSpec
 
 T = TypeVar("T")
 Main = Callable[[Parts, "Deadline"], Awaitable[T]]

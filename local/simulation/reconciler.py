@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from local.simulation.database import SimulatedDatabase
     from local.simulation.functions import Functions
     from local.simulation.meter import SimulatedMeter
-    from local.template import FunctionSpec
+    from local.templates.deployment import FunctionSpec
 
 _STUCK = """
 SELECT 'chunk', job_id, chunk_index FROM chunk_records JOIN analysis_jobs AS job USING (job_id)

@@ -9,7 +9,8 @@ from local.simulation.database import SimulatedDatabase
 from local.simulation.faults import Fault
 from local.simulation.log import LogSink, logged_to
 from local.simulation.world import History, World
-from local.template import Deployment, load_template
+from local.templates.deployment import Deployment
+from local.templates.laptop import load_template
 
 
 @cache

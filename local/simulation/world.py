@@ -41,7 +41,7 @@ from local.simulation.story import Story, Violation
 from local.simulation.trace import Trace
 from local.simulation.watch import Watch
 from local.simulation.way import WayToAws, WayToDatabase
-from local.template import Deployment
+from local.templates.deployment import Deployment
 
 _QUEUES = {"plan_queue": "PlanQueue", "chunk_queue": "ChunkQueue", "finalize_queue": "FinalizeQueue"}
 _MOST_ATTEMPTS = 5

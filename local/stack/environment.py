@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local.options import Options
 from local.state_dir import StateDir
-from local.template import Deployment
+from local.templates.deployment import Deployment
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _REGION = "us-east-1"

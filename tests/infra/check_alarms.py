@@ -8,9 +8,9 @@ from typing import Any
 
 from functions.core.meter import NAMESPACE, EmfMeter
 from functions.core.model import Metric
-from local.costs.stacks import NESTED
-from local.intrinsics import Call
-from tests.infra.raw import Template, named, walk
+from local.templates.intrinsics import Call
+from local.templates.written import NESTED, Template
+from tests.infra.expressions import named, walk
 from tests.infra.world import World
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from functions.core.errors import Misconfigured
 from functions.core.settings import PREFIX, Settings
-from local.intrinsics import Call
-from local.template import Deployment, MappingSpec, QueueSpec, load_template
-from tests.infra.raw import QUEUE, Template, walk
+from local.templates.deployment import Deployment, MappingSpec, QueueSpec
+from local.templates.intrinsics import Call
+from local.templates.laptop import load_template
+from local.templates.written import QUEUE, Template
+from tests.infra.expressions import walk
 from tests.infra.world import World
 
 _LONGEST_RETENTION = 1_209_600  # SQS's, 14 days

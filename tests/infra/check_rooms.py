@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from aws_lambda_powertools.shared import constants
 
 from functions.core.settings import PREFIX, FromEnvironment
+from local.templates.written import Function
 from migrations.upgrade import revisions
 from tests.infra.code import ROOT
-from tests.infra.raw import Function, named, walk
+from tests.infra.expressions import named, walk
 from tests.infra.world import World, all_settings
 
 
@@ -65,7 +66,8 @@ def functions(world: World) -> Iterator[str]:
                 yield f"{function.logical_id} shares its {what} with {seen[name]}"
             else:
                 seen[name] = function.logical_id
-        if function.room != "migrate" and "Migration" not in function.depends_on:
+        awaited = world.root.resources[function.logical_id].get("DependsOn", ())
+        if function.room != "migrate" and "Migration" not in ([awaited] if isinstance(awaited, str) else awaited):
             yield f"{function.logical_id} does not wait for Migration"
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local.costs.stacks import NESTED
-from local.intrinsics import Call
-from tests.infra.raw import Template, named, walk
+from local.templates.intrinsics import Call
+from local.templates.written import NESTED, Template
+from tests.infra.expressions import named, walk
 from tests.infra.world import World
 
 _OUTPUT = re.compile(r"(\w+)\.Outputs\.(\w+)")
@@ -22,15 +22,15 @@ def nested_stacks(world: World) -> Iterator[str]:
         handed = world.root.of_type(NESTED)[logical_id].get("Parameters", {})
         declared = file.raw.get("Parameters", {})
         for name in sorted(handed.keys() - declared.keys()):
-            yield f"{logical_id} is handed {name}, which {file.name} does not know"
+            yield f"{logical_id} is handed {name}, which {file.path.name} does not know"
         for name, parameter in declared.items():
             if "Default" not in parameter and name not in handed:
-                yield f"{logical_id} is not handed {name}, which {file.name} needs"
+                yield f"{logical_id} is not handed {name}, which {file.path.name} needs"
     for stack, output in sorted(_outputs_used(world.root)):
         if stack not in world.nested:
             yield f"{stack}.Outputs.{output} is used, and there is no such stack"
         elif output not in world.nested[stack].raw.get("Outputs", {}):
-            yield f"{stack}.Outputs.{output} is used, and {world.nested[stack].name} has no such output"
+            yield f"{stack}.Outputs.{output} is used, and {world.nested[stack].path.name} has no such output"
 
 
 def _outputs_used(file: Template) -> set[tuple[str, str]]:
@@ -45,17 +45,18 @@ def _outputs_used(file: Template) -> set[tuple[str, str]]:
 def wildcards(world: World) -> Iterator[str]:
     """No role may do `*`; who may do something to `*` says why, beside it."""
     for file in world.files:
-        for number, line in enumerate(file.lines):
+        lines = file.path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
             if not re.search(r"""\b(Resource|Action): *\[?["']?(\*|[\w-]+:\*)""", line):
                 continue
-            start = _start(file.lines, number)
-            statement = "\n".join([*_introduction(file.lines, start), *_whole(file.lines, start)])
+            start = _start(lines, number)
+            statement = "\n".join([*_introduction(lines, start), *_whole(lines, start)])
             if "Deny" in statement:
                 continue
             if re.search(r"""\bAction: *\[?["']?(\*|[\w-]+:\*)""", line):
-                yield f"{file.name}:{number + 1}: an action with a wildcard"
+                yield f"{file.path.name}:{number + 1}: an action with a wildcard"
             elif "#" not in statement:
-                yield f'{file.name}:{number + 1}: Resource "*" without a reason beside it'
+                yield f'{file.path.name}:{number + 1}: Resource "*" without a reason beside it'
 
 
 def _start(lines: list[str], number: int) -> int:

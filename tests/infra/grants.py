@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.intrinsics import Call
-from tests.infra.raw import Function, Template, named
+from local.templates.intrinsics import Call
+from local.templates.written import Function, Template
+from tests.infra.expressions import named
 
 _MANAGED = "AWS::IAM::ManagedPolicy"
 _ROLE = "AWS::IAM::Role"
@@ -17,7 +18,7 @@ _DATABASE_USER = re.compile(r".*:dbuser:.*/(\w+)")
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """An action on a resource, in the short names of `raw.named`."""
+    """An action on a resource, in the short names of `expressions.named`."""
 
     action: str
     resource: str

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-import botocore.session
-from botocore import xform_name
-
 from functions.core import keys
 from functions.core.settings import PREFIX
-from tests.infra.code import Code, Place, bare, literals
-from tests.infra.raw import Function, Template, named, walk
+from local.templates.written import Function, Template
+from tests.infra.calls import services_and_calls
+from tests.infra.code import Code, Place, bare
+from tests.infra.expressions import named, walk
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/: where the action has another name than the call
 _ACTIONS = {
@@ -32,8 +31,6 @@ _ACTIONS = {
     "Converse": "InvokeModel",
 }
 _SERVICES = {"bedrock-runtime": "bedrock"}  # where IAM has another prefix than the SDK
-_BY_CLIENT = {"bedrock-runtime": "Converse"}  # called for us by a library, which gets the client
-_SIGNED = {"rds": ("generate_db_auth_token", "rds-db:connect")}  # no call, and a right all the same
 
 MAPPING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: what Lambda asks for to poll a queue."""
@@ -58,7 +55,7 @@ _OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipar
 
 @dataclass(frozen=True, order=True)
 class Need:
-    """A right on a resource, in the short names of `raw.named`; `why` is what asks for it."""
+    """A right on a resource, in the short names of `expressions.named`; `why` is what asks for it."""
 
     action: str
     resource: str
@@ -142,7 +139,7 @@ class Needs:
     def _others(self, function: Function, reached: set[Place]) -> Iterator[Need]:
         """Secrets, the database's token, models: called wherever the code stands, not behind queues or documents."""
         for place in reached:
-            for service, call in self._services_and_calls(place):
+            for service, call in services_and_calls(self.code, place):
                 if service == "secretsmanager":
                     for secret in self._secrets(function, reached):
                         yield Need(action_of(service, call), secret, str(place))
@@ -187,23 +184,7 @@ class Needs:
         return found
 
     def _calls(self, place: Place) -> set[str]:
-        return {call for _, call in self._services_and_calls(place)}
-
-    def _services_and_calls(self, place: Place) -> set[tuple[str, str]]:
-        """(service, operation) for each method of a client that a place calls or names."""
-        nodes = self.code.nodes(place)
-        said = literals(nodes) | {
-            node.attr for top in nodes for node in ast.walk(top) if isinstance(node, ast.Attribute)
-        }
-        said.add(place.name.rpartition(".")[2])  # a Protocol's method that stands for the client's
-        found = set()
-        for service in _clients(self.code.modules[place.module].tree):
-            found |= {(service, operation) for name, operation in _operations(service).items() if name in said}
-            if service in _SIGNED and _SIGNED[service][0] in said:
-                found.add((service, _SIGNED[service][1]))
-            if service in _BY_CLIENT and service in said:
-                found.add((service, _BY_CLIENT[service]))
-        return found
+        return {call for _, call in services_and_calls(self.code, place)}
 
 
 def _of_lambda(function: Function) -> Iterator[Need]:
@@ -254,26 +235,6 @@ def _is_call_of(node: ast.AST, receiver: str, method: str) -> bool:
         case ast.Call(func=ast.Attribute(value=value, attr=name), args=[_, *_]):
             return name == method and bare(value) == receiver
     return False
-
-
-def _clients(tree: ast.AST) -> set[str]:
-    """The services that a module makes clients for."""
-    return {
-        str(node.args[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("client", "create_client")
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-    }
-
-
-@cache
-def _operations(service: str) -> Mapping[str, str]:
-    """Operations by their names in Python."""
-    model = botocore.session.get_session().get_service_model(service)
-    return {xform_name(name): name for name in model.operation_names}
 
 
 @cache

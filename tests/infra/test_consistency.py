@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra import check_alarms, check_queues, check_rooms, check_stacks
+from tests.infra import check_alarms, check_queues, check_rooms, check_stacks, check_ways
 from tests.infra.checks import CHECKS
 from tests.infra.world import Broken, Check, World
 
 # ruff: noqa: E501 - a line a case
 TEMPLATE, NETWORK, OBSERVABILITY = "template.yaml", "infra/network.yaml", "infra/observability.yaml"
+DATABASE = "infra/database.yaml"
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -35,8 +36,8 @@ def test_template_settings_and_rooms_agree(check: Check, world: World) -> None:
         (check_queues.queues, TEMPLATE, ("Queue: !GetAtt FinalizeDeadLetterQueue.Arn", "Queue: !GetAtt ChunkDeadLetterQueue.Arn"), "FinalizeDeadLetterQueue: the function dead_letter does not read it"),
         (check_queues.queues, TEMPLATE, ("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 1209599"), "ChunkDeadLetterQueue keeps messages for 1209599 s"),
         (check_queues.queues, TEMPLATE, ("Queue: !GetAtt PlanQueue.Arn", "Queue: !GetAtt ChunkQueue.Arn"), "PlanQueue: no function reads it"),
-        (check_queues.mappings, TEMPLATE, ('"900": {Seconds: 5400}', '"900": {Seconds: 5399}'), "5399 s, less than 6 x 900 (FunctionTimeout=900)"),
-        (check_queues.mappings, TEMPLATE, ("Timeout: 60", "Timeout: 61"), "DeadLetter: piecewise-plan-dead-letter hides messages for 360 s"),
+        (check_queues.mappings, TEMPLATE, ('"900": {Seconds: 5460}', '"900": {Seconds: 5399}'), "5399 s, less than 6 x 900 (FunctionTimeout=900)"),
+        (check_queues.mappings, TEMPLATE, ("Timeout: 60", "Timeout: 71"), "DeadLetter: piecewise-plan-dead-letter hides messages for 420 s"),
         (check_queues.mappings, TEMPLATE, ("FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []"), "ChunkWorker: the mapping of piecewise-chunk lacks ReportBatchItemFailures"),
         (check_queues.mappings, TEMPLATE, ("AllowedValues: [180,", "AllowedValues: [100, 180,"), "FunctionTimeout"),
         (check_queues.mappings, TEMPLATE, ("Timeout: 900", "Timeout: 901"), "Migrate: a timeout of 901 s is more than Lambda's"),
@@ -61,6 +62,21 @@ def test_template_settings_and_rooms_agree(check: Check, world: World) -> None:
         (check_stacks.preflight, TEMPLATE, ('RouteKey: "OPTIONS /{proxy+}"', 'RouteKey: "OPTIONS /v1"'), "preflights meet the authorizer"),
         (check_stacks.endpoints, NETWORK, ('"sqs:ChangeMessageVisibility", ', ""), "SqsEndpoint does not let sqs:ChangeMessageVisibility through"),
         (check_stacks.endpoints, NETWORK, ('"s3:AbortMultipartUpload"', '"s3:GetObjectTagging"'), "S3Endpoint does not let s3:AbortMultipartUpload through"),
+        (check_ways.ways, NETWORK, ("${AWS::Region}.sqs", "${AWS::Region}.sns"), "no endpoint for sqs"),
+        (check_ways.ways, NETWORK, ("${AWS::Region}.secretsmanager", "${AWS::Region}.ssm"), "no endpoint for secretsmanager"),
+        (check_ways.ways, NETWORK, ("${AWS::Region}.s3", "${AWS::Region}.s3express"), "no endpoint for s3"),
+        (check_ways.ways, NETWORK, ("Resource: !Sub ${BucketArn}/*", "Resource: !Sub ${BucketArn}"), "does not lead to BucketArn"),
+        (check_ways.ways, NETWORK, ('- Region: !Join ["", !Split ["-", !Ref AWS::Region]]', "- Region: !Ref AWS::Region"), "region without dashes"),
+        (check_ways.doors, DATABASE, ("DestinationSecurityGroupId: !Ref ClusterSecurityGroup", "DestinationSecurityGroupId: !Ref Nobody"), "ClusterSecurityGroup lets the functions in"),
+        (check_ways.sign_in, DATABASE, ("EnableIAMDatabaseAuthentication: true", "EnableIAMDatabaseAuthentication: false"), "takes no IAM tokens"),
+        (check_ways.sign_in, TEMPLATE, ("Database.Outputs.ClusterHost", "Database.Outputs.Host"), "does not connect to the cluster itself"),
+        (check_ways.endings, TEMPLATE, ("Timeout: 29", "Timeout: 30"), "an HTTP API waits for 30"),
+        (check_ways.endings, TEMPLATE, ("ServiceTimeout: 960", "ServiceTimeout: 900"), "gives Migration up"),
+        (check_ways.endings, TEMPLATE, ("Database: !If [MakesDatabase, !GetAtt Database.Outputs.ClusterId", "Database: !If [MakesDatabase, made"), "a new one would stay empty"),
+        (check_ways.front, TEMPLATE, ("FunctionName: !Ref Api\n", "FunctionName: !Ref Planner\n"), "may not call Api"),
+        (check_ways.tls, TEMPLATE, ("!Ref FinalizeDeadLetterQueue]\n      PolicyDocument", "!Ref PlanQueue]\n      PolicyDocument"), "FinalizeDeadLetterQueue takes requests without TLS"),
+        (check_ways.tls, TEMPLATE, ("aws:SecureTransport", "aws:SecureTransit"), "Documents takes requests without TLS"),
+        (check_ways.key, TEMPLATE, ('!Sub "sqs.${AWS::Region}.amazonaws.com"', '!Sub "sns.${AWS::Region}.amazonaws.com"'), "does not let sqs use the key"),
         (check_stacks.answers, NETWORK, ("cloudformation-custom-resource-response-", "cloudformation-"), "the migration's answer to CloudFormation"),
     ],
 )  # fmt: skip

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from local.templates.written import read_template
 from tests.infra.code import Place
 from tests.infra.grants import Grant, grants_of
-from tests.infra.raw import ROOT, Template
 from tests.infra.world import Broken, World
 
-ROOMS = sorted(Template(ROOT / "template.yaml").functions)
+ROOMS = sorted(read_template().functions)
 # ruff: noqa: E501 - a line a case
 
 

@@ -9,13 +9,14 @@ import pytest
 from functions.api.app import create_app
 from functions.api.handler import respond
 from functions.core.settings import PREFIX, Settings
-from local.costs.stacks import open_stack
+from local.templates.stack import open_stack
+from local.templates.written import read_template
 from tests.fakes.api_world import World as ApiWorld
 from tests.fakes.gateway import FakeContext, event
-from tests.infra.raw import ROOT, Template, named, walk
+from tests.infra.expressions import named, walk
 from tests.infra.world import World
 
-TEMPLATE = Template(ROOT / "template.yaml")
+TEMPLATE = read_template()
 ROUTES = TEMPLATE.of_type("AWS::ApiGatewayV2::Route")
 PUBLIC = {route["RouteKey"] for route in ROUTES.values() if named(route["AuthorizationType"]) == {"NONE"}}
 PREFLIGHT = "OPTIONS /{proxy+}"

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from functions.core import settings
 from functions.core.settings import FromEnvironment
-from local.template import Deployment, load_template
+from local.templates.deployment import Deployment
+from local.templates.laptop import load_template
+from local.templates.written import NESTED, Function, Template, read_template
 from tests.infra.code import Code
 from tests.infra.needs import Needs
-from tests.infra.raw import Function, Template
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class World:
     @classmethod
     def at(cls, folder: Path, code: Code) -> World:
         """The template of a folder, with what it has in `infra/`."""
-        return cls(Template(folder / "template.yaml"), code)
+        return cls(read_template(folder / "template.yaml"), code)
 
     @cached_property
     def nested(self) -> Mapping[str, Template]:
         """The stacks inside, by logical id."""
-        return self.root.nested()
+        inside = self.root.of_type(NESTED).items()
+        return {key: read_template(self.root.path.parent / each["TemplateURL"]) for key, each in inside}
 
     @property
     def files(self) -> list[Template]:

@@ -216,7 +216,7 @@ def test_the_size_that_is_named_does_fit() -> None:
     assert respond(create_app(world.parts(max_chunks=10)), made, FakeContext())["statusCode"] == 202  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/analyze/", "/v2/analyze", "/v1/analyze/x/y", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/analyze/", "/v2/analyze", "/v1/analyze/x/y"])
 def test_any_other_path_is_404(path: str) -> None:
     status, _, body = refused(event("GET", path))
     assert (status, body["type"], body["instance"]) == (404, "urn:piecewise:problem:path-not-found", path)

@@ -22,7 +22,7 @@ from mangum import Mangum
 from local.gateway import Gateway, bind, serve
 from local.gateway.limits import MAX_BODY, MAX_HEAD
 from local.invoke import Function
-from local.template import CorsSpec
+from local.templates.deployment import CorsSpec
 
 Serve = Callable[..., httpx.Client]
 CORS = CorsSpec(("https://a.example",), ("POST",), ("authorization",), ("location",), 60, allow_credentials=False)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.moto.server import start_in_thread
 from local.provision import provision
-from local.template import load_template
+from local.templates.laptop import load_template
 
 if TYPE_CHECKING:
     import boto3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from functions.core.errors import Misconfigured
-from local.database import claim, reach, usable_url
+from local.database import reach, usable_url
+from local.tables import prepare
 from migrations.upgrade import upgrade
 from tests.fixtures.postgres import administer, running_server
 
@@ -32,25 +34,28 @@ def execute(url: str, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
+def tables(url: str) -> list[str]:
+    return sorted(sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names())
+
+
 def test_a_database_belongs_to_the_first_state_directory_that_claims_it(
     database_url: str, home: Path, tmp_path: Path
 ) -> None:
-    claim(database_url, home)
-    upgrade(database_url)
-    claim(database_url, home)
+    prepare(database_url, home)
+    prepare(database_url, home)
     with pytest.raises(Misconfigured, match=f"^the database .* belongs to the state directory {home}, where"):
-        claim(database_url, directory(tmp_path, "another"))
+        prepare(database_url, directory(tmp_path, "another"))
 
 
 def test_a_state_directory_that_was_moved_keeps_its_database(database_url: str, home: Path, tmp_path: Path) -> None:
-    claim(database_url, home)
-    claim(database_url, home.rename(tmp_path / "moved"))
+    prepare(database_url, home)
+    prepare(database_url, home.rename(tmp_path / "moved"))
 
 
 def test_of_many_that_claim_it_at_once_one_gets_it(database_url: str, tmp_path: Path) -> None:
     def tries(name: str) -> bool:
         try:
-            claim(database_url, directory(tmp_path, name))
+            prepare(database_url, directory(tmp_path, name))
         except Misconfigured:
             return False
         return True
@@ -59,20 +64,54 @@ def test_of_many_that_claim_it_at_once_one_gets_it(database_url: str, tmp_path: 
         assert sorted(pool.map(tries, "abcdef")) == [False] * 5 + [True]
 
 
-def test_a_deployments_database_is_refused_once_it_has_a_job(database_url: str, home: Path) -> None:
-    execute(database_url, "CREATE TABLE analysis_jobs (id INTEGER PRIMARY KEY, raw_text TEXT, analysis_result TEXT)")
-    execute(database_url, "INSERT INTO analysis_jobs VALUES (1, 'Call me Ishmael.', 'a whale')")
+def test_a_deployments_database_is_refused_even_before_its_first_job(database_url: str, home: Path) -> None:
     upgrade(database_url)
-    with pytest.raises(Misconfigured, match="holds jobs of a deployment"):
-        claim(database_url, home)
+    before = tables(database_url)
+    with pytest.raises(Misconfigured, match=r"^the database of PIECEWISE_DATABASE_URL is a deployment's"):
+        prepare(database_url, home)
+    assert tables(database_url) == before
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        (["f00d"], "^the database of PIECEWISE_DATABASE_URL is at revision f00d, which is another program's"),
+        (["f00d", "beef"], r"PIECEWISE_DATABASE_URL .* more than one head .*: name an empty database"),
+    ],
+)
+def test_another_programs_database_is_refused_and_left_as_it_is(
+    database_url: str, home: Path, versions: list[str], words: str
+) -> None:
+    execute(database_url, "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    execute(database_url, *(f"INSERT INTO alembic_version VALUES ('{version}')" for version in versions))
+    for state in (home, None):
+        with pytest.raises(Misconfigured, match=words) as refused:
+            prepare(database_url, state)
+        assert "\n" not in str(refused.value)
+    assert tables(database_url) == ["alembic_version"]
+
+
+def test_a_user_that_may_make_no_tables_is_one_line_with_the_way_out(fresh_postgres: str, home: Path) -> None:
+    reader = f"reader_{uuid.uuid4().hex}"
+    administer(fresh_postgres, f"CREATE ROLE {reader} LOGIN PASSWORD 'secret'")
+    url = sa.make_url(fresh_postgres).set(username=reader, password="secret").render_as_string(hide_password=False)
+    for state in (home, None):
+        with pytest.raises(Misconfigured) as refused:
+            prepare(url, state)
+        words = str(refused.value)
+        assert words.startswith("cannot use the database of PIECEWISE_DATABASE_URL (postgresql+psycopg://")
+        assert words.endswith(
+            ": permission denied for schema public: name an empty database whose user may make tables in it"
+        )
+        assert "secret" not in words
+    administer(fresh_postgres, f"DROP ROLE {reader}")
 
 
 def test_the_replaced_services_database_is_welcome(database_url: str, home: Path) -> None:
     execute(database_url, "CREATE TABLE analysis_jobs (id INTEGER PRIMARY KEY, raw_text TEXT, analysis_result TEXT)")
     execute(database_url, "INSERT INTO analysis_jobs VALUES (1, 'Call me Ishmael.', 'a whale')")
-    claim(database_url, home)
-    upgrade(database_url)
-    claim(database_url, home)
+    prepare(database_url, home)
+    prepare(database_url, home)
 
 
 def test_a_database_that_is_there_is_reached(database_url: str) -> None:

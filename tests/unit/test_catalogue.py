@@ -54,6 +54,16 @@ def test_what_is_not_allowed_is_refused_with_what_is_and_what_to_do(model: str) 
     assert refused.value.errors[0]["field"] == "model"
 
 
+def test_the_default_is_offered_unless_it_is_what_was_refused() -> None:
+    models = catalogue("local", "openai:*", default_model="openai:gpt-9")
+    with pytest.raises(Rejected) as refused:
+        models.check("oracle")
+    assert "Name one of these as `model`, or leave it out for openai:gpt-9; " in refused.value.detail
+    with pytest.raises(Rejected) as refused:
+        catalogue("local", default_model="oracle").check("oracle")
+    assert "Name one of these as `model`; " in refused.value.detail
+
+
 @pytest.mark.parametrize(
     "model", ["gpt-9", "openai:", "openai", "google:gemini", "openai:a b", "openai:a\n", "bedrock:é", "local:x"]
 )

@@ -190,6 +190,7 @@ def test_a_file_that_cannot_be_read_is_one_line(
         ("status", JOB_ID, "--server", "ftp://host"),
         ("up", "--port", "65536"),
         ("up", "--concurrency", "0"),
+        ("up", "--isolated", "--workers", "2"),
         ("up", "--simulate", "latency"),
         ("up", "--simulate", "=1"),
         ("up", "--simulate", "latency=slow"),

@@ -13,10 +13,13 @@ import pytest
 
 from functions.core.errors import Misconfigured
 from local.costs.bill import Bill, Line, Work, total
+from local.costs.floor import floor_lines
 from local.costs.measured import MEASURED, ROOMS, Counted, Measured, load_measured
+from local.costs.others import alternatives
 from local.costs.prices import PRICES, Price, Prices, load_prices
 from local.costs.report import as_json
 from local.costs.sizes import Sizes
+from local.costs.work import hours, work_lines, worker_seconds
 
 NOTHING = Counted(invocations=1, cpu_ms=0, statements=0, commits=0, log_bytes=0, calls={})
 SIZES = Sizes(
@@ -58,34 +61,34 @@ def named(lines: list[Line], what: str) -> float:
 
 
 def test_the_chunks_of_a_batch_share_the_wait_for_the_model() -> None:
-    assert named(bill().work(WORK), "Lambda, chunk_worker: duration") == 800 / 8 * 2.0
+    assert named(work_lines(bill(), WORK), "Lambda, chunk_worker: duration") == 800 / 8 * 2.0
     alone = bill(replace(SIZES, batch_size=1))
-    assert named(alone.work(WORK), "Lambda, chunk_worker: duration") == 800 * 2.0
+    assert named(work_lines(alone, WORK), "Lambda, chunk_worker: duration") == 800 * 2.0
 
 
 def test_memory_makes_a_second_dearer_and_work_shorter() -> None:
     worker = replace(NOTHING, cpu_ms=100 * 10.0)  # 10 ms a chunk, on a whole vCPU of 2,048 MB
     half = bill(chunk_worker=worker)
-    assert half.worker_seconds() == pytest.approx(2.0 + 8 * 0.010 * 2)
+    assert worker_seconds(half) == pytest.approx(2.0 + 8 * 0.010 * 2)
     whole = bill(replace(SIZES, memory={**SIZES.memory, "chunk_worker": 4096}), chunk_worker=worker)
-    assert whole.worker_seconds() == pytest.approx(2.0 + 8 * 0.010)
-    assert named(whole.work(WORK), "Lambda, chunk_worker: duration") == pytest.approx(100 * 2.08 * 4)
+    assert worker_seconds(whole) == pytest.approx(2.0 + 8 * 0.010)
+    assert named(work_lines(whole, WORK), "Lambda, chunk_worker: duration") == pytest.approx(100 * 2.08 * 4)
 
 
 def test_every_round_trip_is_waited_for() -> None:
     worker = replace(NOTHING, statements=100, commits=50, calls={"GetObject": 100})
-    assert bill(chunk_worker=worker).worker_seconds() == pytest.approx(2.0 + 8 * (0.001 + 0.5 * 0.004 + 0.020))
+    assert worker_seconds(bill(chunk_worker=worker)) == pytest.approx(2.0 + 8 * (0.001 + 0.5 * 0.004 + 0.020))
 
 
 def test_a_message_is_sent_received_and_deleted_in_batches() -> None:
-    lines = bill(planner=replace(NOTHING, calls={"SendMessageBatch": 10})).work(WORK)
+    lines = work_lines(bill(planner=replace(NOTHING, calls={"SendMessageBatch": 10})), WORK)
     assert named(lines, "SQS, chunk messages") == 80 + 100 + 100
     assert named(lines, "SQS, their groups (fair queues)") == 280
     assert named(lines, "SQS, plan and finalize messages") == 8 * 4
 
 
 def test_what_is_done_once_a_document_is_counted_by_documents() -> None:
-    lines = bill(api=replace(NOTHING, calls={"PutObject": 1}), finalizer=replace(NOTHING, commits=3)).work(WORK)
+    lines = work_lines(bill(api=replace(NOTHING, calls={"PutObject": 1}), finalizer=replace(NOTHING, commits=3)), WORK)
     assert named(lines, "Lambda, api: invocations") == 8
     assert named(lines, "Lambda, poll: invocations") == 80
     assert named(lines, "S3, documents written") == 8
@@ -95,14 +98,14 @@ def test_what_is_done_once_a_document_is_counted_by_documents() -> None:
 
 
 def test_the_database_is_billed_above_its_minimum_for_as_long_as_the_model_takes() -> None:
-    hours = 800 * 2.0 / (8 * 4) / 3600
-    assert bill().hours(WORK) == pytest.approx(hours)
-    assert named(bill().work(WORK), "Aurora, above its minimum while they run") == pytest.approx(2.0 * hours)
+    expected = 800 * 2.0 / (8 * 4) / 3600
+    assert hours(bill(), WORK) == pytest.approx(expected)
+    assert named(work_lines(bill(), WORK), "Aurora, above its minimum while they run") == pytest.approx(2.0 * expected)
 
 
 def test_what_is_not_deployed_costs_nothing() -> None:
     bare = replace(SIZES, nat_gateways=0, proxies=0, database_instances=0, tracing=False, keys=0)
-    lines = [*bill(bare).work(WORK), *bill(bare).floor()]
+    lines = [*work_lines(bill(bare), WORK), *floor_lines(bill(bare))]
     assert not {"NAT gateways", "NAT, chunks and answers", "RDS Proxy", "traces", "keys of one's own"} & {
         line.what for line in lines if line.dollars
     }
@@ -112,7 +115,7 @@ def test_what_is_not_deployed_costs_nothing() -> None:
 
 
 def test_the_alternatives_pay_for_each_chunk_and_call_the_same_model() -> None:
-    one, batched, express, durable = bill().alternatives(WORK)
+    one, batched, express, durable = alternatives(bill(), WORK)
     assert one.lines[0].dollars == 800
     assert batched.lines[0].dollars == 100
     assert express.lines[0].dollars == 800
@@ -125,7 +128,7 @@ def test_the_alternatives_pay_for_each_chunk_and_call_the_same_model() -> None:
 
 
 def test_a_month_of_nothing() -> None:
-    lines = bill(passes=replace(NOTHING, statements=250)).floor()
+    lines = floor_lines(bill(passes=replace(NOTHING, statements=250)))
     assert named(lines, "interface endpoints") == 4 * 730
     assert named(lines, "Aurora at its minimum") == 365
     assert named(lines, "RDS Proxy") == 8 * 730
@@ -146,8 +149,8 @@ def test_every_price_is_used_and_none_is_missing() -> None:
 
 
 def test_every_assumption_is_used_and_none_is_missing() -> None:
-    source = (Path(__file__).parents[2] / "local" / "costs" / "bill.py").read_text()
-    assert set(re.findall(r'_of\("(\w+)"\)', source)) == load_measured().assumed.keys() == ASSUMED.keys()
+    source = "".join(path.read_text() for path in (Path(__file__).parents[2] / "local" / "costs").glob("*.py"))
+    assert set(re.findall(r'\.of\("(\w+)"\)', source)) == load_measured().assumed.keys() == ASSUMED.keys()
 
 
 def test_prices_and_measurements_say_when_and_where_from() -> None:

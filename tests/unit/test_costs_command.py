@@ -64,10 +64,12 @@ def test_the_batch_of_the_template_is_the_divisor(costs: Costs) -> None:
 @pytest.mark.parametrize(
     ("arguments", "trouble"),
     [
-        (("--set", "Exit=nat"), "has no parameter Exit; there are: Architecture"),
-        (("--set", "Egress=moon"), "Egress is one of none, nat, not moon"),
-        (("--set", "ChunkBatchSize=0"), "ChunkBatchSize is a number from 1 to 10, not 0"),
-        (("--set", "ChunkBatchSize=many"), "ChunkBatchSize is a number from 1 to 10, not many"),
+        (("--set", "Exit=nat"), "Exit: there is no such parameter; there are Architecture"),
+        (("--set", "Egress=moon"), "Egress is 'moon'; it may be none, nat"),
+        (("--set", "ChunkBatchSize=0"), "ChunkBatchSize is 0; it is at least 1"),
+        (("--set", "ChunkBatchSize=many"), "ChunkBatchSize is 'many', not a whole number"),
+        (("--set", "ChunkBatchSize=2.5"), "ChunkBatchSize is '2.5', not a whole number"),
+        (("--set", "KmsKeyArn=nonsense"), "KmsKeyArn is 'nonsense', which does not match ^(arn:"),
         (("--bench", "none.json"), "none.json: cannot be read"),
     ],
 )

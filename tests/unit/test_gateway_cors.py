@@ -9,7 +9,7 @@ import pytest
 
 from local.gateway.cors import dressed, preflight
 from local.gateway.reply import Reply
-from local.template import CorsSpec
+from local.templates.deployment import CorsSpec
 
 PAGE = "https://app.example.com"
 

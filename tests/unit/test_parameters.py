@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from local.parameters import main, refusals
+from local.templates.parameters import main, refusals
 
 TOKENS = {"JwtIssuer": "https://issuer.example", "JwtAudience": "piecewise"}
 NETWORK = {"VpcId": "vpc-0a1b", "SubnetIds": "subnet-0a1b,subnet-0c2d"}
@@ -22,10 +24,10 @@ KEY = {"ModelApiKeySecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012
     [
         TOKENS,
         {"OpenToEveryone": "yes"},
-        {**TOKENS, "ModelProvider": "bedrock", "DefaultModel": "bedrock:any", "BedrockModelArns": "arn:one,arn:two"},
+        {**TOKENS, "ModelProvider": "bedrock", "DefaultModel": "any", "BedrockModelArns": "arn:one,arn:two"},
         {**TOKENS, "ModelProvider": "openai", "Egress": "nat", **KEY},
         {**TOKENS, "ModelProvider": "anthropic", **NETWORK, **KEY},
-        {**TOKENS, "ModelProvider": "openai", **NETWORK, "ModelBaseUrl": "http://model.internal"},
+        {**TOKENS, "ModelProvider": "openai", **NETWORK, "ModelBaseUrl": "https://model.internal/v1"},
         {**TOKENS, **NETWORK, **DATABASE},
         {**TOKENS, "UseProxy": "yes", "DatabaseStandby": "yes", "AvailabilityZones": "3"},
     ],
@@ -43,7 +45,7 @@ def test_a_whole_set_of_parameters_is_taken(given: dict[str, str]) -> None:
         ({**TOKENS, "ModelProvider": "openai", **KEY}, "needs Egress=nat"),
         ({**TOKENS, "ModelProvider": "anthropic", "Egress": "nat"}, "needs ModelApiKeySecretArn"),
         ({**TOKENS, "ModelProvider": "bedrock"}, "needs BedrockModelArns"),
-        ({**TOKENS, "DefaultModel": "openai:any"}, "DefaultModel"),
+        ({**TOKENS, "DefaultModel": "any"}, "DefaultModel"),
         ({**TOKENS, "VpcId": "vpc-0a1b"}, "VpcId and SubnetIds belong together"),
         ({**TOKENS, "SubnetIds": NETWORK["SubnetIds"]}, "VpcId and SubnetIds belong together"),
         ({**TOKENS, **DATABASE}, "DatabaseHost needs the VpcId"),
@@ -79,4 +81,13 @@ def test_the_command_says_what_is_wrong_in_one_line_each(capsys: pytest.CaptureF
     assert len(capsys.readouterr().err.splitlines()) == 2
     assert main(["OpenToEveryone"]) == 1
     assert capsys.readouterr().err == "parameters: 'OpenToEveryone' is not Name=value\n"
+    assert main(["Egress=nat", "Egress=none"]) == 1
+    assert capsys.readouterr().err == "parameters: Egress is given twice: 'nat' and 'none'\n"
     assert main(["OpenToEveryone=yes"]) == 0
+
+
+def test_a_parameter_without_a_default_must_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "template.yaml"
+    path.write_text("Parameters: {Colour: {Type: String}}\nResources: {}\n")
+    assert refusals({}, path) == ["Colour has no default: give it"]
+    assert refusals({"Colour": "blue"}, path) == []

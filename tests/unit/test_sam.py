@@ -9,9 +9,11 @@ import pytest
 
 from local.sam.engine import Engine, EngineError
 from local.sam.front import environment
-from local.sam.reach import THIS_MACHINE, Reach, is_free, is_ours
+from local.sam.reach import THIS_MACHINE, Reach, free_port, is_free, is_ours
 from local.sam.template import for_this_machine
-from local.template import TEMPLATE
+from local.sam.turn import only_one
+from local.stack import StackError
+from local.templates.written import TEMPLATE
 from tests.acceptance.up import cli
 
 ARTIFACT = Path("/somewhere/artifact")
@@ -110,3 +112,14 @@ def test_what_a_killed_run_left_is_removed_before_the_network_is_made(
     assert Engine().make_network("ours") == "172.18.0.1"
     done = calls.read_text().splitlines()
     assert done.index("rm --force") < done.index("network rm") < done.index("network create")
+
+
+def test_there_is_one_sam_local_a_port_from_its_very_start() -> None:
+    port = free_port("127.0.0.1")
+    with only_one(port):
+        with pytest.raises(StackError, match=f"^another sam-local is on port {port} or about to be: stop that"):
+            only_one(port).__enter__()
+        with only_one(free_port("127.0.0.1")):
+            pass
+    with only_one(port):
+        pass

@@ -16,7 +16,7 @@ PLACES = {
 
 def test_the_numbers_of_the_protocol_are_the_defaults() -> None:
     settings = Settings.load(**PLACES)
-    assert (settings.call_timeout, settings.function_timeout, settings.queue_visibility) == (120, 300, 1_800)
+    assert (settings.call_timeout, settings.function_timeout, settings.queue_visibility) == (120, 300, 1_860)
     assert (settings.lease, settings.renew_every, settings.crash_limit) == (60, 20, 3)
     assert (settings.max_receive_count, settings.max_chunks, settings.plan_inline_chunks) == (5, 100_000, 20)
     assert (settings.max_park, settings.max_body_bytes, settings.auth) == (86_400, 4_000_000, "jwt")

@@ -9,7 +9,7 @@ import pytest
 from local.options import Options
 from local.stack.environment import environment
 from local.state_dir import StateDir
-from local.template import load_template
+from local.templates.laptop import load_template
 
 
 @pytest.fixture

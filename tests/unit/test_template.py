@@ -8,7 +8,8 @@ import pytest
 
 from functions.core.errors import Misconfigured
 from functions.core.settings import Settings
-from local.template import CorsSpec, Deployment, MappingSpec, load_template
+from local.templates.deployment import CorsSpec, Deployment, MappingSpec
+from local.templates.laptop import load_template
 
 ROOMS = {"api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler", "migrate"}
 SMALL = """
@@ -94,7 +95,7 @@ def test_every_function_gets_the_names_that_settings_need(deployment: Deployment
             "PIECEWISE_CHUNK_QUEUE": "piecewise-chunk",
             "PIECEWISE_FINALIZE_QUEUE": "piecewise-finalize",
             "PIECEWISE_FUNCTION_TIMEOUT": "300",
-            "PIECEWISE_QUEUE_VISIBILITY": "1800",
+            "PIECEWISE_QUEUE_VISIBILITY": "1860",
             "PIECEWISE_MAX_RECEIVE_COUNT": "5",
         }
 
@@ -131,9 +132,9 @@ def test_a_visibility_timeout_is_six_times_its_functions_timeout(deployment: Dep
 def test_another_timeout_brings_its_own_visibility_and_tells_the_functions(timeout: int) -> None:
     deployment = load_template(parameters={"FunctionTimeout": str(timeout), "MaxReceiveCount": "7"})
     worker, chunk = deployment.functions["chunk_worker"], deployment.queues["ChunkQueue"]
-    assert (worker.timeout, chunk.visibility_timeout, chunk.max_receive_count) == (timeout, 6 * timeout, 7)
+    assert (worker.timeout, chunk.visibility_timeout, chunk.max_receive_count) == (timeout, 6 * timeout + 60, 7)
     assert worker.environment["PIECEWISE_FUNCTION_TIMEOUT"] == str(timeout)
-    assert worker.environment["PIECEWISE_QUEUE_VISIBILITY"] == str(6 * timeout)
+    assert worker.environment["PIECEWISE_QUEUE_VISIBILITY"] == str(6 * timeout + 60)
     assert worker.environment["PIECEWISE_MAX_RECEIVE_COUNT"] == "7"
 
 
@@ -150,7 +151,7 @@ def test_pages_of_other_origins_may_do_nothing_until_they_are_named(deployment: 
 
 
 def test_a_parameter_that_the_template_does_not_have_is_refused() -> None:
-    with pytest.raises(Misconfigured, match="Parameters has no Colour"):
+    with pytest.raises(Misconfigured, match="Colour: there is no such parameter"):
         load_template(parameters={"Colour": "blue"})
 
 

@@ -36,9 +36,11 @@ class Catalogue:
             reason = f"there is no model {_shown(model)}: a name after openai:, anthropic: or bedrock: was expected"
         else:
             return
+        default = self._settings.default_model
         detail = (
-            f"{reason}. Allowed: {', '.join(self._settings.allowed_models) or 'none'}. Name one of these as `model`, "
-            f"or leave it out for {self._settings.default_model}; {PREFIX}ALLOWED_MODELS sets what is allowed."
+            f"{reason}. Allowed: {', '.join(self._settings.allowed_models) or 'none'}. Name one of these as `model`"
+            f"{'' if model == default else f', or leave it out for {default}'}; "
+            f"{PREFIX}ALLOWED_MODELS sets what is allowed."
         )
         raise Rejected(422, "unknown-model", detail, errors=[{"field": "model", "message": reason}])
 

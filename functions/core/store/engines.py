@@ -79,7 +79,7 @@ def _postgres(url: URL, pool_size: int, sign: iam.Signer | None) -> Engine:
         use_native_hstore=False,  # or three round trips more before a cold start's first statement
         connect_args={
             "prepare_threshold": None,  # RDS Proxy pins a session on PREPARE
-            "connect_timeout": 5,
+            "connect_timeout": 3,  # for each address of the host; four tries of two are less than an API waits
             "application_name": "piecewise",
             # a server that is gone without a word is noticed, and notices us
             "keepalives_idle": 30,

@@ -7,14 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-import yaml
-
-if TYPE_CHECKING:
-    _Safe = yaml.SafeLoader
-else:  # libyaml's, ten times as fast, where PyYAML was built with it: every process of a laptop reads the template
-    _Safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +25,6 @@ class _Nothing:
 
 UNKNOWN: Final = _Nothing("only AWS has it")
 ABSENT: Final = _Nothing("AWS::NoValue: as if it were not there")
-
-
-class Loader(_Safe):
-    """YAML with CloudFormation's short forms."""
-
-
-def _call(loader: Loader, suffix: str, node: yaml.Node) -> Call:
-    if isinstance(node, yaml.SequenceNode):
-        return Call(suffix, loader.construct_sequence(node, deep=True))
-    if isinstance(node, yaml.MappingNode):
-        return Call(suffix, loader.construct_mapping(node, deep=True))
-    return Call(suffix, str(node.value).split(".", 1) if suffix == "GetAtt" else str(node.value))
-
-
-Loader.add_multi_constructor("!", _call)
 
 
 @dataclass(frozen=True)
