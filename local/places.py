@@ -5,6 +5,7 @@ from __future__ import annotations
 import boto3
 from botocore.exceptions import ClientError
 
+from functions.core.aws import reason
 from functions.core.errors import Misconfigured
 from functions.core.settings import PREFIX, Settings
 
@@ -18,12 +19,8 @@ def check_places(settings: Settings) -> None:
         try:
             sqs.get_queue_url(QueueName=queue)
         except ClientError as error:
-            raise Misconfigured(f"{PREFIX}{name.upper()}: there is no queue {queue!r} ({_code(error)})") from None
+            raise Misconfigured(f"{PREFIX}{name.upper()}: there is no queue {queue!r} ({reason(error)})") from None
     try:
         session.client("s3").head_bucket(Bucket=settings.bucket)
     except ClientError as error:
-        raise Misconfigured(f"{PREFIX}BUCKET: there is no bucket {settings.bucket!r} ({_code(error)})") from None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "unknown"))
+        raise Misconfigured(f"{PREFIX}BUCKET: there is no bucket {settings.bucket!r} ({reason(error)})") from None

@@ -12,6 +12,7 @@ from tests.infra.expressions import named, walk
 from tests.infra.world import World
 
 _OUTPUT = re.compile(r"(\w+)\.Outputs\.(\w+)")
+_DASHLESS = Call("Join", ["", Call("Split", ["-", Call("Ref", "AWS::Region")])])
 _STATEMENT = re.compile(r"^\s*- ")
 _INTRODUCES = re.compile(r"^\s*(Version|Statement|PolicyDocument|AssumeRolePolicyDocument):")
 
@@ -109,11 +110,16 @@ def endpoints(world: World) -> Iterator[str]:
     called = {need.action for room in world.root.functions for need in world.needs.of(room) if need.by_code}
     for file in world.nested.values():
         for logical_id, endpoint in file.of_type("AWS::EC2::VPCEndpoint").items():
-            said = str(endpoint["ServiceName"].argument).rpartition(".")[2].removesuffix("-runtime")
+            said = service_of(endpoint)
             allowed = _allowed(endpoint.get("PolicyDocument"))
             for action in sorted(called):
                 if action.startswith(f"{said}:") and allowed is not None and action not in allowed:
                     yield f"{logical_id} does not let {action} through"
+
+
+def service_of(endpoint: Mapping[str, Any]) -> str:
+    """What a VPC endpoint leads to, as IAM names it: `sqs`, `bedrock`."""
+    return str(endpoint["ServiceName"].argument).rpartition(".")[2].removesuffix("-runtime")
 
 
 def _allowed(policy: Mapping[str, Any] | None) -> set[str] | None:
@@ -124,11 +130,18 @@ def _allowed(policy: Mapping[str, Any] | None) -> set[str] | None:
 
 
 def answers(world: World) -> Iterator[str]:
-    """The migration's answer to CloudFormation has a way out, or a deploy hangs until it times out."""
+    """The migration's answer to CloudFormation has a way out, or a deploy hangs until it times out.
+
+    The bucket that CloudFormation listens at has the region in its name, without dashes.
+    """
     for file in world.nested.values():
         for logical_id, endpoint in file.of_type("AWS::EC2::VPCEndpoint").items():
-            is_s3 = str(endpoint["ServiceName"].argument).endswith(".s3")
-            texts = {part for part in walk(endpoint.get("PolicyDocument")) if isinstance(part, str)}
-            let_out = any("cloudformation-custom-resource-response-" in text for text in texts)
-            if is_s3 and "PolicyDocument" in endpoint and not let_out:
-                yield f"{logical_id} does not let the migration's answer to CloudFormation through"
+            parts = list(walk(endpoint.get("PolicyDocument")))
+            let_out = _DASHLESS in parts and any(
+                "cloudformation-custom-resource-response-" in str(part) for part in parts
+            )
+            if service_of(endpoint) == "s3" and "PolicyDocument" in endpoint and not let_out:
+                yield (
+                    f"{logical_id} does not let the migration's answer to CloudFormation through, to the bucket "
+                    "that has the region without dashes"
+                )
