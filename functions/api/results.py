@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 
 from functions.core.errors import Rejected
 from functions.core.jobs import ACTIVE_JOB
-from functions.core.model import JobView
+from functions.core.model import JobView, Source
 from functions.core.wiring import Parts
 
 # Lambda returns 6 MB (6,291,556 bytes) at most, counted on the response event, in which the body is a JSON string.
@@ -28,7 +28,7 @@ async def result_of(parts: Parts, job: JobView) -> Response:
     if job.result_key is None or job.result_bytes is None:
         raise _no_result(job)
     if job.result_bytes <= parts.settings.response_bytes:
-        data = await parts.documents.read(job.result_key, 0, job.result_bytes)
+        data = await parts.documents.read(Source(job.result_key), 0, job.result_bytes)
         if _event_size(data) <= _EVENT_BYTES:
             return Response(data, media_type=_MEDIA_TYPE)
     return RedirectResponse(await parts.documents.presign(job.result_key, seconds=_LINK_SECONDS), status_code=307)

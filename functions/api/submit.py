@@ -11,7 +11,7 @@ from functions.core.chunking import fewest_chunks, most_chunks, smallest_fitting
 from functions.core.errors import Rejected, Retryable, StoreUnavailable
 from functions.core.keys import document_key
 from functions.core.logs import logger
-from functions.core.model import ChunkHint, NewJob, PlanHint, Span
+from functions.core.model import ChunkHint, NewJob, PlanHint, Source, Span
 from functions.core.ports import Documents, Queues
 from functions.core.settings import Settings
 from functions.core.wiring import Parts
@@ -37,7 +37,7 @@ async def submit(parts: Parts, owner: str, submission: Submission) -> tuple[NewJ
         instructions=options.instructions,
         max_chunk_chars=options.max_chunk_chars,
         max_attempts=options.max_attempts,
-        document_key=document_key(job_id),
+        source=Source(document_key(job_id)),
         document_chars=len(submission.text),
         document_bytes=len(submission.data),
         bom_removed=submission.bom_removed,
@@ -83,7 +83,7 @@ def _way_out(text: str, limit: int) -> str:
 async def _keep(parts: Parts, job: NewJob, data: bytes, spans: Sequence[Span] | None) -> None:
     """The object first, so that no row ever points at nothing; taken back when the rows cannot be written."""
     async with AsyncExitStack() as undo:
-        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)
+        await parts.documents.put(job.source.key, data, content_type=CONTENT_TYPE)
         undo.push_async_callback(_forget, parts.documents, job)
         try:
             await parts.store.create_job(job, spans)
@@ -100,7 +100,7 @@ async def _keep(parts: Parts, job: NewJob, data: bytes, spans: Sequence[Span] | 
 async def _forget(documents: Documents, job: NewJob) -> None:
     """Best effort: what stays behind is found by the bucket's lifecycle rule."""
     try:
-        await documents.delete(job.document_key)
+        await documents.delete(job.source.key)
     except Retryable:
         logger.warning("the document of a job that was not stored stays behind", extra={"job_id": job.job_id})
 

@@ -21,9 +21,9 @@ async def read_texts(documents: Documents, claims: Sequence[Claim]) -> dict[Clai
 def neighbours(claims: Sequence[Claim]) -> list[list[Claim]]:
     """The claims in groups whose spans touch, each in document order."""
     groups: list[list[Claim]] = []
-    for claim in sorted(claims, key=lambda claim: (claim.document_key, claim.span.byte_start)):
+    for claim in sorted(claims, key=lambda claim: (claim.source.key, claim.span.byte_start)):
         last = groups[-1][-1] if groups else None
-        if last and (last.document_key, last.span.byte_end) == (claim.document_key, claim.span.byte_start):
+        if last and (last.source, last.span.byte_end) == (claim.source, claim.span.byte_start):
             groups[-1].append(claim)
         else:
             groups.append([claim])
@@ -33,7 +33,7 @@ def neighbours(claims: Sequence[Claim]) -> list[list[Claim]]:
 async def _read_group(documents: Documents, group: Sequence[Claim]) -> list[tuple[Claim, Text]]:
     first = group[0].span.byte_start
     try:
-        data = await documents.read(group[0].document_key, first, group[-1].span.byte_end)
+        data = await documents.read(group[0].source, first, group[-1].span.byte_end)
     except (Permanent, Retryable) as error:
         if isinstance(error, DocumentUnreadable) and len(group) > 1:  # one of them, not all
             return [text for claim in group for text in await _read_group(documents, [claim])]

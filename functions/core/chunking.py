@@ -23,6 +23,7 @@ chunks come whatever the size of the blocks, and whoever knows where a chunk beg
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from itertools import islice
@@ -85,8 +86,10 @@ class Chunker:
         return spans
 
     def _span(self, chunk: str) -> Span:
-        size = len(chunk) if chunk.isascii() else len(chunk.encode())
-        span = Span(self._index, self._char, self._char + len(chunk), self._byte, self._byte + size)
+        data = chunk.encode()
+        end = self._char + len(chunk)
+        digest = hashlib.sha256(data).hexdigest()
+        span = Span(self._index, self._char, end, self._byte, self._byte + len(data), digest)
         self._index, self._char, self._byte = self._index + 1, span.char_end, span.byte_end
         return span
 

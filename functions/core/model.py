@@ -9,18 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from functions.core.jobs import JobStatus, Progress
+from functions.core.jobs import ChunkStatus, JobStatus, Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a chunk lies in its document."""
+    """Where a chunk lies in its document; `sha256`: of its UTF-8, in hex, None for rows older than that column."""
 
     chunk_index: int
     char_start: int
     char_end: int
     byte_start: int
     byte_end: int
+    sha256: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a text lies: the object, the version of it that was accepted, and how many bytes stand before the text.
+
+    `etag` and `version` None: the object is ours alone, and nobody else can write it.
+    """
+
+    key: str
+    etag: str | None = None
+    version: str | None = None
+    skip: int = 0  # 3 behind the byte order mark of an upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +55,114 @@ class NewJob:
     instructions: str | None
     max_chunk_chars: int
     max_attempts: int
-    document_key: str
-    document_chars: int
-    document_bytes: int
+    source: Source
+    document_chars: int  # 0 for an upload: its planner counts them
+    document_bytes: int  # of the text; for an upload of the object, until its planner has looked at it
     bom_removed: bool
+    overlap_chars: int = 0
+    document_id: str | None = None  # the upload that it analyses
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A client's `Idempotency-Key`, and a digest of the request that came with it."""
+
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The job that an idempotency key has made before; it may be deleted by now."""
+
+    job_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an owner has under way, and what the idempotency key of this request made before."""
+
+    live_jobs: int
+    live_chunks: int  # of live jobs that are planned, terminal chunks among them
+    earlier: Earlier | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartSize:
+    """A part of a multipart upload as its client announced it; `sha256` in hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """An upload as the API offers it. It has `sha256` (a single PUT), or `parts` and `upload_id`."""
+
+    document_id: str
+    owner: str
+    key: str
+    content_type: str
+    size: int
+    sha256: str | None
+    parts: tuple[PartSize, ...]
+    upload_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """An upload as the database knows it. `etag` None: no job has taken it yet."""
+
+    document_id: str
+    key: str
+    content_type: str
+    size: int
+    sha256: str | None
+    parts: tuple[PartSize, ...]
+    upload_id: str | None
+    etag: str | None
+    version: str | None
+    jobs: int
+    created_at: int
+    expires_at: int  # when it goes unless a job has taken it
+    expired: bool  # by the database's clock, and no job has taken it
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A signed request that a client may send: method PUT, this URL, exactly these headers."""
+
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object as the bucket has it."""
+
+    size: int
+    etag: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A part of a multipart upload that the bucket has; `sha256` in hex, None where it was not said."""
+
+    etag: str
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """An object (or an unfinished multipart upload) of something deleted, for as long as it may still be there."""
+
+    key: str
+    version: str | None = None
+    upload_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +198,11 @@ class Claim:
     max_attempts: int
     model: str
     instructions: str | None
-    document_key: str
+    source: Source
     parked_ms: int
     owner: str
+    document_bytes: int
+    overlap_chars: int = 0
 
     @property
     def chunk_index(self) -> int:
@@ -125,7 +245,11 @@ class Plan:
 
     job_id: str
     claim_no: int
-    document_key: str
+    source: Source
+    encoding: str | None  # Python's name of the stored text's; None: an upload that nobody has looked at yet
+    content_type: str | None  # as the client announced an upload
+    transcode_upload: str | None  # the multipart upload that takes the text in UTF-8
+    document_id: str | None
     document_chars: int
     document_bytes: int
     max_chunk_chars: int
@@ -166,8 +290,24 @@ class ChunkError:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkView:
+    """A chunk as its owner sees it. `result` is None unless it is COMPLETED, or was too large for the page.
+
+    `result_bytes`: of the result in UTF-8; None unless it is COMPLETED.
+    """
+
+    span: Span
+    status: ChunkStatus
+    attempts: int
+    result: str | None
+    result_bytes: int | None
+    failure: Failure | None  # of a FAILED one; of an open one: why its latest call failed
+    finished_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as GET shows it."""
+    """A job as GET shows it; in a list without `analysis_result`."""
 
     job_id: str
     status: JobStatus
@@ -188,6 +328,11 @@ class JobView:
     started_at: int | None
     updated_at: int
     finished_at: int | None
+    records_bytes: int | None = None  # of the results as NDJSON, where they lie in the bucket too
+    planned_chunks: int = 0  # rows there are; all of them once `progress.total` is set
+    overlap_chars: int = 0
+    document_id: str | None = None
+    encoding: str | None = "utf-8"  # of what was sent; None: an upload that no planner has looked at yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +345,8 @@ class ModelCall:
     text: str
     char_start: int
     instructions: str | None
+    before: str = ""  # context: what stands before the text, and after it; no part of the chunk
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

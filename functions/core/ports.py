@@ -6,16 +6,20 @@ their synchronous clients on threads. Every method may raise the `Retryable` of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from functions.core.jobs import JobStatus
+from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.model import (
     ChunkError,
     ChunkHint,
     ChunkResult,
+    ChunkView,
     Claim,
     ClaimedBatch,
+    Deletion,
+    DocumentView,
+    Earlier,
     Failure,
     FinalizeTask,
     JobView,
@@ -23,11 +27,18 @@ from functions.core.model import (
     ModelAnswer,
     ModelCall,
     Moved,
+    NewDocument,
     NewJob,
+    Offer,
+    PartSize,
     Plan,
     PlanHint,
     Retried,
+    Source,
     Span,
+    Standing,
+    Stored,
+    StoredPart,
 )
 
 T = TypeVar("T")
@@ -92,14 +103,59 @@ class Documents(Protocol):
         """Store the blocks as one object in constant memory; its size in bytes."""
         ...
 
-    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
-        """The bytes `byte_start` to `byte_end` (half-open), exactly. Raises DocumentMissing, DocumentUnreadable."""
+    async def read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
+        """The bytes `byte_start` to `byte_end` (half-open) of the text, exactly.
+
+        Raises DocumentMissing; DocumentUnreadable when it is shorter, or is not the version that was accepted.
+        """
         ...
 
-    async def delete(self, key: str) -> None: ...
+    async def delete(self, key: str, *, version: str | None = None) -> None:
+        """Delete an object; one that is gone already is fine."""
+        ...
 
     async def presign(self, key: str, *, seconds: int) -> str:
         """A URL under which anyone may read the object for so long."""
+        ...
+
+
+class Uploads(Protocol):
+    """The way into the bucket for those who have a signed URL, and multipart uploads. Raises DocumentsUnavailable."""
+
+    async def offer(self, key: str, *, size: int, sha256: str, content_type: str, seconds: int) -> Offer:
+        """A PUT of exactly this object, signed: once (`If-None-Match: *`), for so long. `sha256` in hex."""
+        ...
+
+    async def begin(self, key: str, *, content_type: str, from_client: bool) -> str:
+        """Begin a multipart upload: its id. `from_client`: parts carry SHA-256s, and the object is tagged unclaimed."""
+        ...
+
+    async def offer_parts(
+        self, key: str, upload_id: str, parts: Mapping[int, PartSize], *, seconds: int
+    ) -> dict[int, Offer]:
+        """A signed PUT for each of these parts, by number (from 1)."""
+        ...
+
+    async def put_part(self, key: str, upload_id: str, number: int, data: bytes) -> StoredPart: ...
+
+    async def parts(self, key: str, upload_id: str) -> dict[int, StoredPart] | None:
+        """The parts that are there, by number; None: there is no such upload (any more)."""
+        ...
+
+    async def complete(self, key: str, upload_id: str, parts: Mapping[int, StoredPart], *, once: bool) -> None:
+        """Make the object of its parts; of one that is there already (`once`), or an upload that is gone: nothing."""
+        ...
+
+    async def abort(self, key: str, upload_id: str) -> None:
+        """End a multipart upload; one that is gone is fine."""
+        ...
+
+    async def look(self, key: str) -> Stored | None:
+        """What lies there; None: nothing."""
+        ...
+
+    async def keep(self, source: Source) -> None:
+        """Take the tag off, so that no lifecycle rule takes an upload for unclaimed. Raises DocumentMissing."""
         ...
 
 
@@ -130,9 +186,39 @@ class Store(Protocol):
     """The truth. Every method is one transaction of guarded writes; what it returns is what moved."""
 
     # -- api
-    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> None:
-        """The job and its chunk rows, all hinted as sent; `spans` None: a planner will add them."""
+    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
+        """What the owner has under way, and what the key made before."""
         ...
+
+    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
+        """The job and its chunk rows, all hinted as sent; `spans` None: a planner will add them.
+
+        An answer other than None: its idempotency key has made that job, and nothing was written. Counts the job on its
+        upload and pins the version. Raises DocumentMissing when the upload has expired, or another version was pinned.
+        """
+        ...
+
+    async def list_jobs(self, owner: str, *, status: JobStatus | None, before: str | None, limit: int) -> list[JobView]:
+        """The owner's jobs with ids below `before`, newest first, without `analysis_result`."""
+        ...
+
+    async def chunk_page(
+        self, job_id: str, *, after: int, limit: int, status: ChunkStatus | None, result_bytes: int
+    ) -> list[ChunkView]:
+        """Chunks with an index above `after`, in index order, with results of up to `result_bytes` bytes together.
+
+        The page ends before the result that does not fit; one that is first and alone does not is left out (None).
+        With 0 no results are read.
+        """
+        ...
+
+    async def finished_prefix(self, job_id: str) -> int:
+        """How many chunks from the first one on are terminal without a gap, of those that are planned so far."""
+        ...
+
+    async def create_document(self, document: NewDocument) -> DocumentView: ...
+
+    async def document(self, document_id: str, owner: str) -> DocumentView | None: ...
 
     async def job(self, job_id: str, owner: str) -> JobView | None: ...
 
@@ -152,10 +238,12 @@ class Store(Protocol):
         """
         ...
 
-    async def delete(self, job_id: str, owner: str) -> list[str] | None:
-        """Remove a job in any state, its chunks, and the replaced service's text that it was made from.
+    async def delete(self, job_id: str, owner: str) -> list[Deletion] | None:
+        """Remove a job in any state, its chunks, the replaced service's text that it was made from, and its upload when
+        no other job analyses that.
 
-        The keys of the objects to delete, some of which may not be there; None: no such job of that owner.
+        The objects to delete now, some of which may not be there; all are noted for `due_deletions` too, when no
+        function can write them any more. None: no such job of that owner.
         """
         ...
 
@@ -164,12 +252,24 @@ class Store(Protocol):
         """Take the plan's lease; None when the job is not active, planned already, or being planned."""
         ...
 
+    async def learn_document(
+        self, plan: Plan, *, source: Source, encoding: str, document_bytes: int, bom_removed: bool
+    ) -> Plan | None:
+        """What an upload turned out to be, before its first chunk; None when the plan is not ours any more."""
+        ...
+
+    async def begin_transcode(self, plan: Plan, upload_id: str) -> Plan | None:
+        """Note the multipart upload that takes the text in UTF-8; None when the plan is not ours any more."""
+        ...
+
     async def add_chunks(self, plan: Plan, spans: Sequence[Span]) -> Plan | None:
         """Insert a block of rows and move the cursor; None when the cursor is not where `plan` says."""
         ...
 
     async def close_plan(self, plan: Plan) -> Moved | None:
         """Check that the rows tile the document and set `total_chunks`; None when the plan is not ours any more.
+
+        Of an upload the characters are what the cursor has counted.
 
         Raises DocumentUnreadable when they do not tile it.
         """
@@ -249,6 +349,7 @@ class Store(Protocol):
         result: str | None,
         result_key: str | None,
         result_bytes: int | None,
+        records_bytes: int | None = None,
         error_summary: str | None,
         error: Failure | None,
     ) -> bool:
@@ -299,6 +400,27 @@ class Store(Protocol):
 
     async def due_finalizers(self, limit: int) -> list[tuple[str, int]]:
         """(job_id, run) of complete jobs nobody finalizes, stamped ahead."""
+        ...
+
+    # -- retention
+    async def expire_job(self, *, seconds: float) -> str | None:
+        """Remove one job that ended longer ago than that, as `delete` does; its id. None: there is none."""
+        ...
+
+    async def expire_documents(self, limit: int) -> int:
+        """Remove uploads that no job has taken in time, and note their objects for deletion; how many."""
+        ...
+
+    async def forget_keys(self, *, seconds: float, limit: int) -> int:
+        """Remove idempotency keys older than that; how many."""
+        ...
+
+    async def due_deletions(self, limit: int) -> list[Deletion]:
+        """Objects whose deletion is due, stamped ahead, oldest first."""
+        ...
+
+    async def deleted(self, deletions: Sequence[Deletion]) -> None:
+        """They are gone for good."""
         ...
 
     async def stuck_jobs(self, *, quiet: float, longest: float, grace: float) -> int:

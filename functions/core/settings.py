@@ -79,10 +79,19 @@ class Settings(FromEnvironment):
 
     # limits of a request
     max_body_bytes: Count = 4_000_000
+    max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024**3)] = 5 * 1024**3  # S3 takes no more in one PUT
     max_chunks: Count = 100_000
+    max_live_jobs: Count = 1_000  # of one owner, before a POST is answered 429
+    max_live_chunks: Count = 1_000_000
     plan_inline_chunks: Count = 20
     inline_result_bytes: Count = 1_048_576
     response_bytes: Count = 5_000_000  # a larger result is a redirect: Lambda returns 6 MB of event at most
+
+    # how long things are kept
+    upload_seconds: Annotated[int, Field(ge=60, le=3_600)] = 900  # for which an upload's URLs are good
+    upload_life: Seconds = 86_400.0  # for which an upload waits for a job
+    idempotency_life: Annotated[float, Field(ge=86_400, allow_inf_nan=False)] = 86_400.0  # clients rely on a day
+    retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0  # of jobs that have ended; 0: for ever
 
     # a model call
     call_timeout: Seconds = 120.0

@@ -119,6 +119,8 @@ def make_timing(settings: Settings) -> Timing:
         hint_cap_ms=round(settings.hint_cap * 1000),
         finalize_after_ms=round(settings.finalize_after * 1000),
         plan_lease_ms=round(settings.plan_lease * 1000),
+        upload_life_ms=round(settings.upload_life * 1000),
+        late_ms=round(settings.function_timeout * 1000) + 60_000,
     )
 
 

@@ -64,6 +64,7 @@ async def _finish(parts: Parts, task: FinalizeTask, result: Assembled, error: Fa
         result=result.text,
         result_key=result.key,
         result_bytes=result.size,
+        records_bytes=None,
         error_summary=error_summary(task.progress.total or 0, task.progress.failed, counts),
         error=error,
     )

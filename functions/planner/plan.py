@@ -115,7 +115,7 @@ async def _spans(documents: Documents, held: Plan) -> AsyncIterator[list[Span]]:
 async def _texts(documents: Documents, held: Plan) -> AsyncIterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     for start, end in _blocks(held.next_byte, held.document_bytes):
-        data = await documents.read(held.document_key, start, end)
+        data = await documents.read(held.source, start, end)
         try:
             yield decoder.decode(data, final=end == held.document_bytes)
         except UnicodeDecodeError:

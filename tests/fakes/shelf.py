@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from functions.core.errors import DocumentMissing, DocumentsUnavailable, DocumentUnreadable
+from functions.core.model import Source
 
 
 @dataclass
@@ -28,18 +29,19 @@ class MemoryDocuments:
         self.objects[key] = data
         return len(data)
 
-    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
+    async def read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
         """Exactly these bytes."""
         self._present()
+        key = source.key
         self.reads.append((key, byte_start, byte_end))
         if key not in self.objects:
             raise DocumentMissing(f"{key} is not in the bucket")
-        data = self.objects[key][byte_start:byte_end]
+        data = self.objects[key][source.skip + byte_start : source.skip + byte_end]
         if len(data) != byte_end - byte_start:
             raise DocumentUnreadable(f"{key} is shorter than its plan says")
         return data
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, version: str | None = None) -> None:
         """Drop the object."""
         self.objects.pop(key, None)
 

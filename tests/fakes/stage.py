@@ -19,7 +19,7 @@ from functions.core.chunking import split
 from functions.core.ids import RANDOM_BITS, job_id_of
 from functions.core.jobs import ACTIVE_JOB, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, JobView, NewJob, PlanHint
+from functions.core.model import ChunkHint, JobView, NewJob, PlanHint, Source
 from functions.core.ports import Runner
 from functions.core.settings import Settings
 from functions.core.sqs_event import Record
@@ -117,7 +117,7 @@ class Stage:
             instructions=None,
             max_chunk_chars=max_chunk_chars,
             max_attempts=max_attempts,
-            document_key=f"documents/{job_id}",
+            source=Source(f"documents/{job_id}"),
             document_chars=len(text),
             document_bytes=len(data),
             bom_removed=False,

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from functions.core.chunking import split
 from functions.core.ids import job_id_of
-from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, FinalizeTask, NewJob, Plan, PlanHint
+from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, FinalizeTask, NewJob, Plan, PlanHint, Source
 from functions.core.store.sql import SqlStore
 from functions.core.store.tables import legacy_documents
 from tests.fakes.stage import Stage
@@ -97,7 +97,7 @@ def ended(stage: Known) -> str:
 @way
 def create_job(stage: Known) -> Call:
     job_id = stage.new_job_id()
-    job = NewJob(job_id, "local", "script", None, 4, 3, f"documents/{job_id}", 12, 12, bom_removed=False)
+    job = NewJob(job_id, "local", "script", None, 4, 3, Source(f"documents/{job_id}"), 12, 12, bom_removed=False)
     return lambda store: store.create_job(job, split(TEXT, 4))
 
 

@@ -9,6 +9,7 @@ from functions.core.errors import DocumentMissing, DocumentUnreadable, Permanent
 from functions.core.keys import LEGACY
 
 if TYPE_CHECKING:
+    from functions.core.model import Source
     from functions.core.ports import Documents
 
 
@@ -38,13 +39,13 @@ class LegacyDocuments:
         """As `others` does."""
         return await self._of(key).put_stream(key, blocks, content_type=content_type)
 
-    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
+    async def read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
         """The bytes `byte_start` to `byte_end` (half-open), exactly. Raises DocumentMissing, DocumentUnreadable."""
-        if not key.startswith(LEGACY):
-            return await self._others.read(key, byte_start, byte_end)
+        if not source.key.startswith(LEGACY):
+            return await self._others.read(source, byte_start, byte_end)
         if byte_start == byte_end:
             return b""
-        text = await self._read_legacy(int(key.removeprefix(LEGACY)))
+        text = await self._read_legacy(int(source.key.removeprefix(LEGACY)))
         if text is None:
             raise DocumentMissing("the replaced service's text is not there any more")
         data = text.encode("utf-8", "surrogatepass")[byte_start:byte_end]
@@ -52,9 +53,9 @@ class LegacyDocuments:
             raise DocumentUnreadable("the replaced service's text is shorter than its plan says")
         return data
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, version: str | None = None) -> None:
         """As `others` does."""
-        await self._of(key).delete(key)
+        await self._of(key).delete(key, version=version)
 
     async def presign(self, key: str, *, seconds: int) -> str:
         """As `others` does."""

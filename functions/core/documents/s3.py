@@ -16,8 +16,9 @@ from functions.core.errors import DocumentMissing, DocumentsUnavailable, Documen
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_s3.client import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, GetObjectRequestTypeDef
 
+    from functions.core.model import Source
     from functions.core.ports import Runner
 
 PART = 5 * 1024 * 1024  # S3's smallest part of a multipart upload; so many bytes of a stream are in memory
@@ -67,18 +68,19 @@ class S3Documents:
         await self.put(key, first, content_type=content_type)
         return len(first)
 
-    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
+    async def read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
         """The bytes `byte_start` to `byte_end` (half-open), exactly. Raises DocumentMissing, DocumentUnreadable."""
         if byte_start == byte_end:
             return b""  # no Range header can say it
-        data = await self._call("GetObject", lambda: self._read(key, byte_start, byte_end))
+        data = await self._call("GetObject", lambda: self._read(source, byte_start, byte_end))
         if len(data) != byte_end - byte_start:
             raise DocumentUnreadable(f"the stored document ends before byte {byte_end}")
         return data
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, version: str | None = None) -> None:
         """Delete the object; one that is gone already is fine."""
-        await self._call("DeleteObject", lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+        which: dict[str, str] = {"VersionId": version} if version else {}
+        await self._call("DeleteObject", lambda: self._client.delete_object(Bucket=self._bucket, Key=key, **which))
 
     async def presign(self, key: str, *, seconds: int) -> str:
         """A URL under which anyone may read the object for so long, or until our own credentials end."""
@@ -118,15 +120,22 @@ class S3Documents:
                 raise DocumentMissing("the stored document is not there any more") from error
             if reason(error) == "InvalidRange":
                 raise DocumentUnreadable("the stored document is shorter than its plan says") from error
+            if reason(error) == "PreconditionFailed":
+                raise DocumentUnreadable("the stored document is not the one that was accepted") from error
             raise DocumentsUnavailable(f"S3 {operation}: {reason(error)}") from error
         except ANY_FAILURE as error:
             raise DocumentsUnavailable(f"S3 {operation}: {reason(error)}") from error
 
     # -- on the runner's threads
 
-    def _read(self, key: str, byte_start: int, byte_end: int) -> bytes:
-        wanted = f"bytes={byte_start}-{byte_end - 1}"
-        return self._client.get_object(Bucket=self._bucket, Key=key, Range=wanted)["Body"].read()
+    def _read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
+        wanted = f"bytes={source.skip + byte_start}-{source.skip + byte_end - 1}"
+        asked: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": source.key, "Range": wanted}
+        if source.etag:
+            asked["IfMatch"] = source.etag
+        if source.version:
+            asked["VersionId"] = source.version
+        return self._client.get_object(**asked)["Body"].read()
 
     def _begin(self, key: str, content_type: str) -> str:
         answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)

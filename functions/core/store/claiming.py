@@ -27,6 +27,7 @@ from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.model import ChunkHint, Claim, ClaimedBatch, Failure, Span
 from functions.core.store.clock import now
 from functions.core.store.counting import OF_ACTIVE_JOB, OWNER
+from functions.core.store.submitting import source_of
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
@@ -192,14 +193,16 @@ def _with_jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
 def _as_claim(row: Row[Any], job: Row[Any]) -> Claim:
     return Claim(
         job_id=row.job_id,
-        span=Span(row.chunk_index, row.char_start, row.char_end, row.byte_start, row.byte_end),
+        span=Span(row.chunk_index, row.char_start, row.char_end, row.byte_start, row.byte_end, row.sha256),
         claim_no=row.claim_no,
         attempts=row.attempts,
         crashes=row.crashes,
         max_attempts=job.max_attempts,
         model=job.model,
         instructions=job.instructions,
-        document_key=job.document_key,
+        source=source_of(job),
+        document_bytes=job.document_bytes,
+        overlap_chars=job.overlap_chars,
         parked_ms=max(0, row.parked_ms or 0),
         owner=job.owner,
     )

@@ -76,6 +76,7 @@ def finish(
     result: str | None,
     result_key: str | None,
     result_bytes: int | None,
+    records_bytes: int | None = None,
     error_summary: str | None,
     error: Failure | None,
 ) -> bool:
@@ -92,6 +93,7 @@ def finish(
             analysis_result=result,
             result_key=result_key,
             result_bytes=result_bytes,
+            records_bytes=records_bytes,
             error_summary=error_summary,
             error_code=error.code if error else None,
             error_message=error.message if error else None,

@@ -14,7 +14,7 @@ from functions.core.jobs import JobStatus
 from functions.core.model import Failure, Moved, Plan, PlanHint, Span
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, ALL_DONE, MOST
-from functions.core.store.submitting import insert_chunks
+from functions.core.store.submitting import insert_chunks, source_of
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
@@ -197,7 +197,11 @@ def _plan(row: Row[Any]) -> Plan:
     return Plan(
         job_id=row.job_id,
         claim_no=row.plan_claim_no,
-        document_key=row.document_key,
+        source=source_of(row),
+        encoding=row.document_encoding,
+        content_type=None,
+        transcode_upload=row.transcode_upload,
+        document_id=row.document_id,
         document_chars=row.document_chars,
         document_bytes=row.document_bytes,
         max_chunk_chars=row.max_chunk_chars,

@@ -143,6 +143,7 @@ class SqlStore:
         result: str | None,
         result_key: str | None,
         result_bytes: int | None,
+        records_bytes: int | None = None,
         error_summary: str | None,
         error: Failure | None,
     ) -> bool:
@@ -153,6 +154,7 @@ class SqlStore:
                 result=result,
                 result_key=result_key,
                 result_bytes=result_bytes,
+                records_bytes=records_bytes,
                 error_summary=error_summary,
                 error=error,
             )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select
 
 from functions.core.jobs import ChunkStatus, JobStatus, Progress
-from functions.core.model import ChunkError, Failure, JobView, NewJob, Span
+from functions.core.model import ChunkError, Failure, JobView, NewJob, Source, Span
 from functions.core.store.clock import now
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
@@ -28,7 +29,13 @@ def create_job(connection: Connection, job: NewJob, spans: Sequence[Span] | None
             instructions=job.instructions,
             max_chunk_chars=job.max_chunk_chars,
             max_attempts=job.max_attempts,
-            document_key=job.document_key,
+            document_key=job.source.key,
+            document_etag=job.source.etag,
+            document_version=job.source.version,
+            document_skip=job.source.skip,
+            document_id=job.document_id,
+            document_encoding=None if job.document_id else "utf-8",
+            overlap_chars=job.overlap_chars,
             document_chars=job.document_chars,
             document_bytes=job.document_bytes,
             bom_removed=job.bom_removed,
@@ -45,6 +52,11 @@ def create_job(connection: Connection, job: NewJob, spans: Sequence[Span] | None
         insert_chunks(connection, job.job_id, spans, timing)
 
 
+def source_of(row: Row[Any]) -> Source:
+    """Where the text of a job's row lies."""
+    return Source(row.document_key, row.document_etag, row.document_version, row.document_skip)
+
+
 def insert_chunks(connection: Connection, job_id: str, spans: Sequence[Span], timing: Timing) -> None:
     """PENDING rows, hinted as if their messages were sent now: a lost send is made up for when they fall due."""
     due = connection.scalar(select(now() + timing.hint_after_ms))
@@ -59,6 +71,7 @@ def insert_chunks(connection: Connection, job_id: str, spans: Sequence[Span], ti
                 "char_end": span.char_end,
                 "byte_start": span.byte_start,
                 "byte_end": span.byte_end,
+                "sha256": span.sha256,
                 "hint_due_at": due,
             }
             for span in spans
@@ -90,6 +103,11 @@ def read_job(connection: Connection, job_id: str, owner: str) -> JobView | None:
         analysis_result=row.analysis_result,
         result_key=row.result_key,
         result_bytes=row.result_bytes,
+        records_bytes=row.records_bytes,
+        planned_chunks=row.plan_chunk,
+        overlap_chars=row.overlap_chars,
+        document_id=row.document_id,
+        encoding=row.document_encoding,
         created_at=row.created_at,
         started_at=row.started_at,
         updated_at=row.updated_at,

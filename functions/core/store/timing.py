@@ -14,3 +14,5 @@ class Timing:
     hint_cap_ms: int
     finalize_after_ms: int
     plan_lease_ms: int
+    upload_life_ms: int
+    late_ms: int  # after which no function can write any more what it was about to write

@@ -98,7 +98,7 @@ class Twin:
             max_attempts=self.setup.max_attempts,
             model="script",
             instructions=None,
-            document_key=f"documents/{JOB}",
+            source=Source(f"documents/{JOB}"),
             parked_ms=0,
             owner=OWNER,
         )
