@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.aws", "tests.fixtures.stage", "tests.fixtures.logs"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.aws",
+    "tests.fixtures.stage",
+    "tests.fixtures.logs",
+    "tests.fixtures.cli",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,106 +1,56 @@
-"""The HTTP API."""
+"""The HTTP API: its routes, put together."""
 
 from __future__ import annotations
 
-from typing import cast
+import time
+from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI
 
-from functions.api import docs, openapi, problems
-from functions.api.edge import Edge, link
-from functions.api.jobs import job_of
-from functions.api.owners import owner_of
-from functions.api.requests import JSON, accepts_json, parse
-from functions.api.results import result_of
-from functions.api.submit import submit
-from functions.api.views import MOST_CHUNK_ERRORS, Accepted, Health, JobBody, accepted, job_body
-from functions.core.errors import Rejected
-from functions.core.jobs import ACTIVE_JOB
-from functions.core.model import JobView
+from functions.api import problems
+from functions.api.contract import Contract
+from functions.api.edge import Edge
+from functions.api.routes import (
+    about,
+    chunks,
+    controlling,
+    coverage,
+    listing,
+    reading,
+    results,
+    submitting,
+    uploading,
+)
+from functions.api.version import VERSION
 from functions.core.wiring import Parts
 
-VERSION = "0.1.0"  # as in pyproject.toml; a Lambda bundle carries no package metadata
-POLL_SECONDS = "1"
+_NOUNS = (submitting, uploading, listing, reading, results, chunks, coverage, controlling, about)
+_DESCRIPTION = """\
+Analyses documents of any size with an AI model, without blocking a caller or losing a chunk.
 
-router = APIRouter()
+Every GET may be asked as HEAD. Every answer carries `x-request-id`. Refusals are problem details (RFC 9457). Offsets
+are half-open, in Unicode code points (`char_*`) and in bytes of UTF-8 (`byte_*`); times are RFC 3339 in UTC."""
 
 
-def create_app(parts: Parts) -> FastAPI:
+def wall_clock() -> int:
+    """Milliseconds since 1970; only for how long ago something was."""
+    return time.time_ns() // 1_000_000
+
+
+def create_app(parts: Parts, *, now: Callable[[], int] = wall_clock) -> FastAPI:
     """The app over a world; nothing is connected before a request needs it."""
     app = FastAPI(
         title="Piecewise",
         version=VERSION,
-        description="Analyses documents of any size with an AI model, without blocking a caller or losing a chunk.",
-        docs_url=None,  # FastAPI's pages load scripts from elsewhere
-        redoc_url=None,
+        description=_DESCRIPTION,
+        openapi_url=None,  # FastAPI's pages load scripts from elsewhere, and are rendered for each request
         redirect_slashes=False,
     )
     app.state.parts = parts
+    app.state.now = now
+    app.state.contract = Contract(app)
     app.add_middleware(Edge)
     problems.install(app)
-    app.include_router(router)
+    for noun in _NOUNS:
+        app.include_router(noun.router)
     return app
-
-
-@router.post(
-    "/v1/analyze",
-    status_code=202,
-    response_model=Accepted,
-    responses={202: openapi.ACCEPTED, **openapi.problems(400, 401, 413, 415, 422, 503)},
-    openapi_extra=openapi.analyze_request(),
-)
-async def analyze(request: Request) -> Response:
-    """Accept a document for analysis: answers as soon as the job is durable, whatever the model's pace."""
-    parts = _parts(request)
-    owner = owner_of(request.scope, parts.settings)
-    body = await request.body()
-    query = request.scope["query_string"]
-    submission = parse(request.headers, query, body, max_body_bytes=parts.settings.max_body_bytes)
-    await parts.queues.check()
-    job, total_chunks = await submit(parts, owner, submission)
-    headers = {"location": link(request.scope, f"/v1/analyze/{job.job_id}"), "retry-after": POLL_SECONDS}
-    return Response(accepted(job, total_chunks).model_dump_json(), 202, headers, JSON)
-
-
-@router.get("/v1/analyze/{job_id}", response_model=JobBody, responses=openapi.problems(401, 404, 406, 503))
-async def read_job(job_id: str, request: Request) -> Response:
-    """A job's status, progress, errors, and its result once there is one."""
-    if not accepts_json(request.headers.get("accept")):
-        raise Rejected(406, "not-acceptable", "The answer is application/json; accept that, or leave Accept out.")
-    parts = _parts(request)
-    job = await _job(job_id, request)
-    errors = await parts.store.chunk_errors(job_id, MOST_CHUNK_ERRORS + 1) if job.progress.failed else []
-    body = job_body(job, errors, link(request.scope, f"/v1/analyze/{job_id}/result"))
-    headers = {"retry-after": POLL_SECONDS} if job.status in ACTIVE_JOB else {}
-    return Response(body.model_dump_json(), 200, headers, JSON)
-
-
-@router.get(
-    "/v1/analyze/{job_id}/result",
-    response_class=Response,
-    responses={200: openapi.TEXT_RESULT, 307: openapi.REDIRECT, **openapi.problems(401, 404, 409, 410, 503)},
-)
-async def read_result(job_id: str, request: Request) -> Response:
-    """The whole result as text."""
-    return await result_of(_parts(request), await _job(job_id, request))
-
-
-@router.get("/health", response_model=Health)
-async def health() -> Health:
-    """Whether this function runs; asks nobody else."""
-    return Health(version=VERSION)
-
-
-@router.get("/docs", include_in_schema=False)
-async def read_docs(request: Request) -> Response:
-    """This contract as a page."""
-    return Response(docs.page(request.app.openapi()), 200, docs.POLICY, docs.MEDIA_TYPE)
-
-
-def _parts(request: Request) -> Parts:
-    return cast("Parts", request.app.state.parts)
-
-
-async def _job(job_id: str, request: Request) -> JobView:
-    parts = _parts(request)
-    return await job_of(parts.store, owner_of(request.scope, parts.settings), job_id)

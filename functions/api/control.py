@@ -7,7 +7,7 @@ from functions.api.jobs import job_of, may_be_id, no_job
 from functions.core.errors import Rejected, Retryable
 from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, JobStatus
 from functions.core.logs import logger
-from functions.core.model import JobView
+from functions.core.model import Deletion, JobView
 from functions.core.wiring import Parts
 
 MOST_SENT = 1_000  # messages sent inside a request; the reconciler sends what is left
@@ -50,12 +50,12 @@ async def erase(parts: Parts, owner: str, job_id: str) -> None:
 
     Raises Rejected (404) when there is no such job. Raises Retryable when the database is away.
     """
-    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None
-    if keys is None:
+    left = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None
+    if left is None:
         raise no_job()
     logger.info("job deleted", extra={"job_id": job_id})
-    for key in keys:
-        await _delete_object(parts, job_id, key)
+    for each in left:
+        await _delete(parts, job_id, each)
 
 
 async def _cancelled(parts: Parts, owner: str, job_id: str) -> JobStatus | None:
@@ -70,11 +70,12 @@ def _not_retriable(job: JobView) -> Rejected:
     return Rejected(409, "nothing-to-retry", detail)
 
 
-async def _delete_object(parts: Parts, job_id: str, key: str) -> None:
-    """Best effort: the log names what stays behind."""
+async def _delete(parts: Parts, job_id: str, left: Deletion) -> None:
+    """Best effort, for the reconciler deletes it once more: what is away now, or comes late, goes then."""
     try:
-        await parts.documents.delete(key)
+        if left.upload_id is not None:
+            await parts.uploads.abort(left.key, left.upload_id)
+        await parts.documents.delete(left.key, version=left.version)
     except Retryable as error:
-        logger.error(
-            "an object of a deleted job stays behind", extra={"job_id": job_id, "key": key, "reason": str(error)}
-        )
+        about = {"job_id": job_id, "key": left.key, "reason": str(error)}
+        logger.warning("an object of a deleted job is still there: the reconciler will delete it", extra=about)

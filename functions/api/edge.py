@@ -1,4 +1,4 @@
-"""The outermost layer of the app: request ids, the stage in the path, and the last resort for a bug."""
+"""The outermost layer of the app: request ids, HEAD, the stage in the path, and the last resort for a bug."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.api.problems import internal_error, problem
-from functions.core.logs import bug, logger
+from functions.core.logs import bug, logger, name_request
 
 REQUEST_ID = "x-request-id"
 
 
 class Edge:
-    """ASGI middleware. Adds `x-request-id` (Lambda's request id) to every answer; a bug becomes a 500 problem."""
+    """ASGI middleware. Adds `x-request-id` (Lambda's request id) to every answer, and to every line that the request
+    logs; runs a HEAD as a GET whose body stays here; a bug becomes a 500 problem."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,24 +25,46 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         request_id = getattr(scope.get("aws.context"), "aws_request_id", None) or str(uuid4())
+        name_request(request_id)  # in this task's context, which ends with it
+        await self._serve(scope, receive, _with_id(request_id, send))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["method"]
         scope["root_path"] = scope.get("root_path") or stage_prefix(scope)
+        if asked == "HEAD":
+            scope["method"], send = "GET", _without_body(send)
         started = False
 
-        async def send_with_id(message: Message) -> None:
+        async def noted(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            started = True
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            await self.app(scope, receive, noted)
         except Exception as error:
-            about = {"request_id": request_id, "method": scope["method"], **bug(error)}
-            logger.error("a request met a bug", extra=about)
+            logger.error("a request met a bug", extra={"method": asked, **bug(error)})
             if started:
                 raise
-            await problem(scope, internal_error())(scope, receive, send_with_id)
+            await problem(scope, internal_error())(scope, receive, send)
+
+
+def _with_id(request_id: str, send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)[REQUEST_ID] = request_id
+        await send(message)
+
+    return sent
+
+
+def _without_body(send: Send) -> Send:
+    """Everything about the body, its length too, but not the body (RFC 9110, 9.3.2)."""
+
+    async def sent(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sent
 
 
 def stage_prefix(scope: Mapping[str, Any]) -> str:

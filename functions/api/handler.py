@@ -10,18 +10,21 @@ from mangum import Mangum
 
 from functions.api.app import create_app
 from functions.api.edge import Edge
+from functions.api.fitting import fitted
 from functions.api.problems import misconfigured, refusal
 from functions.core.errors import Misconfigured, Rejected
-from functions.core.logs import logger
+from functions.core.logs import invocation, logger
 from functions.core.settings import PREFIX
 from functions.core.wiring import parts
 
 if TYPE_CHECKING:
     from mangum.types import ASGI, LambdaContext
 
-_TEXT_TYPES = ["text/", "application/json", "application/problem+json"]  # every other body leaves as base64
+# Every other body leaves as base64.
+_TEXT_TYPES = ["text/", "application/json", "application/problem+json", "application/x-ndjson"]
 
 
+@invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request."""
     return respond(_app(), event, context)
@@ -31,7 +34,8 @@ def respond(app: ASGI, event: dict[str, Any], context: LambdaContext) -> dict[st
     """The app's answer to an event, on an event loop of its own, whatever thread this is."""
     with asyncio.Runner() as runner:
         asyncio.set_event_loop(runner.get_loop())
-        return Mangum(app, lifespan="off", text_mime_types=_TEXT_TYPES)(event, context)
+        answer = Mangum(app, lifespan="off", text_mime_types=_TEXT_TYPES)(event, context)
+    return fitted(answer)
 
 
 def _app() -> ASGI:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.core.errors import (
@@ -28,6 +29,7 @@ from functions.core.settings import PREFIX
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:piecewise:problem:"
 RETRY_SECONDS = "5"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Where a service is said to be: for whoever reads the log and wonders whether it is away or was never there.
 _SETTINGS: dict[type[Exception], str] = {
     StoreUnavailable: f"{PREFIX}DATABASE_URL",
@@ -140,9 +142,21 @@ async def _routing(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         refusal = Rejected(404, "path-not-found", "There is nothing at this path; /openapi.json lists what there is.")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        detail = f"{request.method} is not allowed here; the Allow header says what is."
-        refusal = Rejected(405, "method-not-allowed", detail, headers=headers)
+        allowed = ", ".join(_methods(request))
+        detail = f"This method is not allowed here; what is: {allowed}."
+        refusal = Rejected(405, "method-not-allowed", detail, headers={"allow": allowed})
     else:
         slug = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         refusal = Rejected(error.status_code, slug, str(error.detail), headers=headers)
     return problem(request.scope, refusal)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that some route takes at this path: the router itself names those of the first route only."""
+    routes = request.app.router.routes
+    taken = [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    return [*taken, "HEAD"] if "GET" in taken else taken

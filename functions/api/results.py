@@ -1,49 +1,112 @@
-"""The whole result of a job as one text."""
+"""The whole result of a job: as one text, or as records, a line of JSON a chunk."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 
-from fastapi import Response
-from fastapi.responses import RedirectResponse
+from fastapi import Request, Response
 
+from functions.api.answers import answer, unchanged
+from functions.api.asking import parts_of
+from functions.api.caching import weak_tag
+from functions.api.cursors import FIRST
+from functions.api.edge import link
+from functions.api.job_page import polling, tag
 from functions.core.errors import Rejected
 from functions.core.jobs import ACTIVE_JOB
+from functions.core.keys import records_key
 from functions.core.model import JobView, Source
+from functions.core.records import CONTENT_TYPE, record
 from functions.core.wiring import Parts
 
-# Lambda returns 6 MB (6,291,556 bytes) at most, counted on the response event, in which the body is a JSON string.
-_EVENT_BYTES = 6_200_000
+TEXT = "text/plain"
+RECORDS = CONTENT_TYPE
+FORMS = {TEXT: TEXT, RECORDS: RECORDS, "application/ndjson": RECORDS}
+"""By what a client may accept."""
+
+_MEDIA_TYPES = {TEXT: "text/plain; charset=utf-8", RECORDS: RECORDS}
 _LINK_SECONDS = 900
-_MEDIA_TYPE = "text/plain; charset=utf-8"
+_PAGE = 1_000  # chunks read at a time
+_BY_ACCEPT = {"vary": "accept"}
 
 
-async def result_of(parts: Parts, job: JobView) -> Response:
-    """The result as text, or a redirect to it where it is larger than Lambda may return.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    key: str
+    size: int
 
-    Raises Rejected (409) while the job runs or when it has no result, DocumentMissing when the result is gone.
+
+async def result_of(request: Request, job: JobView, form: str) -> Response:
+    """The result in this form, or a redirect to it where it is larger than Lambda may return.
+
+    Raises Rejected (409) while the job runs, when it has no result, or one that only its chunks can tell;
+    DocumentMissing when it is gone from the bucket. Raises Retryable.
     """
-    if job.analysis_result is not None:
-        return Response(job.analysis_result, media_type=_MEDIA_TYPE)
-    if job.result_key is None or job.result_bytes is None:
-        raise _no_result(job)
-    if job.result_bytes <= parts.settings.response_bytes:
-        data = await parts.documents.read(Source(job.result_key), 0, job.result_bytes)
-        if _event_size(data) <= _EVENT_BYTES:
-            return Response(data, media_type=_MEDIA_TYPE)
-    return RedirectResponse(await parts.documents.presign(job.result_key, seconds=_LINK_SECONDS), status_code=307)
+    parts = parts_of(request)
+    place = _place(request, job, form)
+    if place and place.size > parts.settings.response_bytes:
+        url = await parts.documents.presign(place.key, seconds=_LINK_SECONDS)
+        return Response(status_code=307, headers={"location": url, "cache-control": "no-store", **_BY_ACCEPT})
+    known = weak_tag(tag(job, parts.settings), form)
+    same = unchanged(request, known, _BY_ACCEPT)
+    if same:
+        return same
+    body = await _body(request, parts, job, form, place)
+    return answer(request, body, tag=known, headers=_BY_ACCEPT, media_type=_MEDIA_TYPES[form])
 
 
-def _event_size(data: bytes) -> int:
-    return len(json.dumps(data.decode(), ensure_ascii=False).encode())
-
-
-def _no_result(job: JobView) -> Rejected:
+def _place(request: Request, job: JobView, form: str) -> _Place | None:
+    """Where it lies, if in the bucket. Raises Rejected (409) when there is none."""
     if job.status in ACTIVE_JOB:
-        return Rejected(
-            409,
-            "job-still-running",
-            f"The job is {job.status}; its result is there when it has ended. Read the job's status until then.",
-            headers={"retry-after": "1"},
-        )
-    return Rejected(409, "no-result", f"The job is {job.status} and has no result; its status says why.")
+        raise _still_running(request, job)
+    if form == RECORDS and job.progress.total is not None:
+        return None if job.records_bytes is None else _Place(records_key(job.job_id, job.run), job.records_bytes)
+    if form == TEXT and job.result_key is not None and job.result_bytes is not None:
+        return _Place(job.result_key, job.result_bytes)
+    if form == TEXT and job.analysis_result is not None:
+        return None
+    raise Rejected(409, "no-result", f"The job is {job.status} and has no result; its status says why.")
+
+
+async def _body(request: Request, parts: Parts, job: JobView, form: str, place: _Place | None) -> bytes:
+    if place:
+        return await parts.documents.read(Source(place.key), 0, place.size)
+    if form == RECORDS:
+        return await _records(request, parts, job)
+    return (job.analysis_result or "").encode()
+
+
+async def _records(request: Request, parts: Parts, job: JobView) -> bytes:
+    """Page by page, and never more than an answer holds: whatever has more is in the bucket, once it is finalized."""
+    lines, limit, last = bytearray(), parts.settings.response_bytes, FIRST
+    while page := await parts.store.chunk_page(
+        job.job_id, after=last, limit=_PAGE, status=None, result_bytes=limit + 1 - len(lines)
+    ):
+        for chunk in page:
+            if chunk.result is None and chunk.result_bytes:
+                raise _in_chunks(request, job)
+            lines += record(chunk)
+            if len(lines) > limit:
+                raise _in_chunks(request, job)
+        last = page[-1].span.chunk_index
+    return bytes(lines)
+
+
+def _still_running(request: Request, job: JobView) -> Rejected:
+    return Rejected(
+        409,
+        "job-still-running",
+        f"The job is {job.status}; its result is there when it has ended. Read the job's status until then, or its "
+        "chunks, which are readable as they are done.",
+        headers=polling(request, job),
+    )
+
+
+def _in_chunks(request: Request, job: JobView) -> Rejected:
+    path = link(request.scope, f"/v1/analyze/{job.job_id}/chunks")
+    return Rejected(
+        409,
+        "result-in-chunks",
+        f"The job is {job.status}, so its results were never put together, and they are too large for one answer. "
+        f"Read them page by page: GET {path}.",
+    )

@@ -10,6 +10,7 @@ from random import Random
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from functions.chunk_worker.leases import where
+from functions.chunk_worker.spans import Excerpt
 from functions.core.errors import ProviderError
 from functions.core.logs import bug, logger
 from functions.core.model import Claim, Failure, ModelCall
@@ -65,7 +66,7 @@ class Caller:
     random: Random
     deadline: Deadline
 
-    async def call(self, claim: Claim, text: str, provider: Callable[[], Provider]) -> Verdict:
+    async def call(self, claim: Claim, excerpt: Excerpt, provider: Callable[[], Provider]) -> Verdict:
         """Call until there is an answer, the attempts are spent, or the time is."""
         if not self._fits(0):
             return self._wait(claim, _NO_TIME, None, claim.attempts)
@@ -74,7 +75,7 @@ class Caller:
             async for trial in self._policy(claim):
                 with trial:
                     attempt = claim.attempts + trial.retry_state.attempt_number
-                    return Answered(await self._once(claim, text, provider, attempt))
+                    return Answered(await self._once(claim, excerpt, provider, attempt))
         except ProviderError as error:
             return await self._verdict(claim, error, attempt)
         except _NotOurs:
@@ -96,10 +97,19 @@ class Caller:
             reraise=True,
         )
 
-    async def _once(self, claim: Claim, text: str, provider: Callable[[], Provider], attempt: int) -> str:
+    async def _once(self, claim: Claim, excerpt: Excerpt, provider: Callable[[], Provider], attempt: int) -> str:
         if attempt > claim.attempts + 1 and not await self.store.wanted([claim]):
             raise _NotOurs
-        call = ModelCall(claim.job_id, claim.chunk_index, attempt, text, claim.span.char_start, claim.instructions)
+        call = ModelCall(
+            job_id=claim.job_id,
+            chunk_index=claim.chunk_index,
+            attempt=attempt,
+            text=excerpt.text,
+            char_start=claim.span.char_start,
+            instructions=claim.instructions,
+            before=excerpt.before,
+            after=excerpt.after,
+        )
         try:
             async with asyncio.timeout(self.settings.call_timeout):
                 answer = await provider().analyse(call)

@@ -7,11 +7,13 @@ from typing import Any
 
 from functions.chunk_worker.worker import process
 from functions.core.deadline import LambdaContext, LambdaDeadline
+from functions.core.logs import invocation
 from functions.core.ports import Deadline
 from functions.core.sqs_event import BatchResponse, batch_response, records
 from functions.core.wiring import Parts, parts
 
 
+@invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Lambda's entry."""
     return asyncio.run(respond(parts(), event, LambdaDeadline(context)))

@@ -40,7 +40,7 @@ _CONTEXT = 100
 
 
 class Chunker:
-    """Takes a document in blocks of any size and gives its chunks as soon as they are certain.
+    """Takes a document in blocks of any size and gives its chunks as soon as they are certain, each with its SHA-256.
 
     `chunk_index`, `char` and `byte` say where the first block begins: a planner resumes at the end of any chunk.
     Holds at most `2 * max_chars` characters between calls. Raises ValueError for a `max_chars` out of range.

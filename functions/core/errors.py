@@ -11,6 +11,8 @@
     ├── Permanent           no repetition mends it: record it and go on
     │   ├── DocumentMissing
     │   ├── DocumentUnreadable
+    │   ├── DocumentEmpty
+    │   ├── TooManyChunks
     │   └── MalformedMessage
     ├── ProviderError       a model call failed; `functions.core.outcomes` says what follows from its code
     └── Misconfigured       a setting is missing, wrong or contradicts another: refuse to start
@@ -79,6 +81,18 @@ class DocumentUnreadable(Permanent):
     """The stored bytes are not what the plan says they are."""
 
     code = "document_unreadable"
+
+
+class DocumentEmpty(Permanent):
+    """There is no character in the document."""
+
+    code = "document_empty"
+
+
+class TooManyChunks(Permanent):
+    """The document makes more chunks than a job may have."""
+
+    code = "too_many_chunks"
 
 
 class MalformedMessage(Permanent):

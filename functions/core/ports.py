@@ -208,7 +208,7 @@ class Store(Protocol):
         """Chunks with an index above `after`, in index order, with results of up to `result_bytes` bytes together.
 
         The page ends before the result that does not fit; one that is first and alone does not is left out (None).
-        With 0 no results are read.
+        With 0 neither results nor their sizes are read.
         """
         ...
 
@@ -259,7 +259,10 @@ class Store(Protocol):
         ...
 
     async def begin_transcode(self, plan: Plan, upload_id: str) -> Plan | None:
-        """Note the multipart upload that takes the text in UTF-8; None when the plan is not ours any more."""
+        """Note the multipart upload that takes the text in UTF-8, and again each part of it that was made, as progress.
+
+        None when the plan is not ours any more.
+        """
         ...
 
     async def add_chunks(self, plan: Plan, spans: Sequence[Span]) -> Plan | None:

@@ -85,7 +85,8 @@ class Settings(FromEnvironment):
     max_live_chunks: Count = 1_000_000
     plan_inline_chunks: Count = 20
     inline_result_bytes: Count = 1_048_576
-    response_bytes: Count = 5_000_000  # a larger result is a redirect: Lambda returns 6 MB of event at most
+    # A larger result is a redirect: Lambda returns 6 MB of event at most, in base 64 where escapes would make it more.
+    response_bytes: Annotated[int, Field(ge=1, le=4_600_000)] = 4_500_000
 
     # how long things are kept
     upload_seconds: Annotated[int, Field(ge=60, le=3_600)] = 900  # for which an upload's URLs are good

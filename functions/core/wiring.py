@@ -13,11 +13,12 @@ from botocore.exceptions import BotoCoreError
 
 from functions.core.documents.legacy import LegacyDocuments
 from functions.core.documents.s3 import S3Documents, make_s3
+from functions.core.documents.uploads import S3Uploads
 from functions.core.errors import Misconfigured
 from functions.core.ids import new_job_id
 from functions.core.logs import SERVICE, log_as
 from functions.core.meter import EmfMeter, Unmetered
-from functions.core.ports import Documents, Meter, Providers, Queues, Runner, Store
+from functions.core.ports import Documents, Meter, Providers, Queues, Runner, Store, Uploads
 from functions.core.providers.catalogue import Catalogue
 from functions.core.queues.sqs import SqsQueues, make_sqs
 from functions.core.secret import ModelKey, make_secrets
@@ -38,6 +39,7 @@ class Parts:
     store: Store
     queues: Queues
     documents: Documents
+    uploads: Uploads
     providers: Providers
     meter: Meter
     random: Random
@@ -77,6 +79,7 @@ def wire(settings: Settings) -> Parts:
             trace=_trace,
         ),
         documents=LegacyDocuments(S3Documents(s3, runner, bucket=settings.bucket, public=public), store.legacy_text),
+        uploads=S3Uploads(s3, runner, bucket=settings.bucket, public=public),
         providers=Catalogue(settings, key=make_key(settings, session, runner)),
         meter=EmfMeter(service) if settings.metrics else Unmetered(),
         random=Random(),
@@ -120,7 +123,7 @@ def make_timing(settings: Settings) -> Timing:
         finalize_after_ms=round(settings.finalize_after * 1000),
         plan_lease_ms=round(settings.plan_lease * 1000),
         upload_life_ms=round(settings.upload_life * 1000),
-        late_ms=round(settings.function_timeout * 1000) + 60_000,
+        late_ms=round(max(settings.function_timeout, settings.upload_seconds) * 1000) + 60_000,
     )
 
 

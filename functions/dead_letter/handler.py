@@ -7,12 +7,14 @@ from typing import Any
 
 from functions.core.deadline import LambdaContext, LambdaDeadline
 from functions.core.each import each
+from functions.core.logs import invocation
 from functions.core.ports import Deadline
 from functions.core.sqs_event import BatchResponse, Record, records
 from functions.core.wiring import Parts, parts
 from functions.dead_letter.bury import bury
 
 
+@invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Lambda's entry."""
     return asyncio.run(respond(parts(), event, LambdaDeadline(context)))

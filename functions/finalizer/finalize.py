@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-
 from functions.core.errors import DocumentsUnavailable, Retryable
-from functions.core.keys import result_key
 from functions.core.logs import logger
 from functions.core.model import Failure, FinalizeTask
-from functions.core.results import SEPARATOR, error_summary
+from functions.core.results import error_summary
 from functions.core.wiring import Parts
-
-PAGE = 200  # results read at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Assembled:
-    """A job's result: inline, or where it lies."""
-
-    text: str | None
-    key: str | None
-    size: int | None
-
-
-_NOTHING = Assembled(None, None, None)
+from functions.finalizer.assemble import NOTHING, Assembled, assemble
 
 
 async def finalize(parts: Parts, job_id: str, run: int) -> None:
@@ -34,13 +17,13 @@ async def finalize(parts: Parts, job_id: str, run: int) -> None:
         logger.info("nothing to finalize", extra={"job_id": job_id, "run": run})
         return
     if task.tries > parts.settings.finalize_tries:
-        await _finish(parts, task, _NOTHING, _given_up(task))
+        await _finish(parts, task, NOTHING, _given_up(task))
         return
     try:
-        await _finish(parts, task, await _assemble(parts, task), None)
+        await _finish(parts, task, await assemble(parts, task), None)
     except Retryable as error:
         if isinstance(error, DocumentsUnavailable) and task.waiting_ms > parts.settings.max_park * 1000:
-            await _finish(parts, task, _NOTHING, _given_up(task))
+            await _finish(parts, task, NOTHING, _given_up(task))
             return
         # not a try: the reconciler brings it back, and the message that brought it here may go
         if await parts.store.rest_finalize(task, seconds=parts.settings.finalize_after):
@@ -64,7 +47,7 @@ async def _finish(parts: Parts, task: FinalizeTask, result: Assembled, error: Fa
         result=result.text,
         result_key=result.key,
         result_bytes=result.size,
-        records_bytes=None,
+        records_bytes=result.records_size,
         error_summary=error_summary(task.progress.total or 0, task.progress.failed, counts),
         error=error,
     )
@@ -79,49 +62,14 @@ async def _finish(parts: Parts, task: FinalizeTask, result: Assembled, error: Fa
 
 
 async def _forget(parts: Parts, task: FinalizeTask, result: Assembled) -> None:
-    """Whoever deleted the job meanwhile deleted its objects before ours was there. Best effort, as there.
+    """Whoever deleted the job meanwhile deleted its objects before ours were there. Best effort, as there.
 
-    Where the job is still there the object may be another finalizer's: both write the same one.
+    Where the job is still there the objects may be another finalizer's: both write the same ones.
     """
-    if result.key is None or await parts.store.exists(task.job_id):
+    if not result.keys or await parts.store.exists(task.job_id):
         return
     try:
-        await parts.documents.delete(result.key)
+        for key in result.keys:
+            await parts.documents.delete(key)
     except Retryable as error:
         logger.warning("the result of a deleted job stays behind", extra={"job_id": task.job_id, "error": str(error)})
-
-
-async def _assemble(parts: Parts, task: FinalizeTask) -> Assembled:
-    if not task.progress.completed:
-        return _NOTHING
-    limit = parts.settings.inline_result_bytes
-    pieces = _pieces(parts, task)
-    head = bytearray()
-    async for piece in pieces:
-        head += piece
-        if len(head) > limit:
-            key = result_key(task.job_id, task.run)
-            size = await _put(parts, key, bytes(head), pieces)
-            return Assembled(None, key, size)
-    return Assembled(head.decode(), None, len(head))
-
-
-async def _put(parts: Parts, key: str, head: bytes, rest: AsyncIterator[bytes]) -> int:
-    async def blocks() -> AsyncIterator[bytes]:
-        yield head
-        async for piece in rest:
-            yield piece
-
-    return await parts.documents.put_stream(key, blocks(), content_type="text/plain; charset=utf-8")
-
-
-async def _pieces(parts: Parts, task: FinalizeTask) -> AsyncIterator[bytes]:
-    """The completed results in chunk order, separators between them; the lease is held from page to page."""
-    after, separator = -1, ""
-    while page := await parts.store.results(task.job_id, after=after, limit=PAGE):
-        for result in page:
-            yield (separator + result.text).encode()
-            separator = SEPARATOR
-        after = page[-1].chunk_index
-        if len(page) == PAGE:
-            await parts.store.hold_finalize(task)

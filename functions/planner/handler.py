@@ -7,6 +7,7 @@ from typing import Any
 
 from functions.core.deadline import LambdaContext, LambdaDeadline
 from functions.core.each import each
+from functions.core.logs import invocation
 from functions.core.messages import parse_plan
 from functions.core.ports import Deadline
 from functions.core.sqs_event import BatchResponse, Record, records
@@ -14,6 +15,7 @@ from functions.core.wiring import Parts, parts
 from functions.planner.plan import plan
 
 
+@invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> BatchResponse:
     """Lambda's entry."""
     return asyncio.run(respond(parts(), event, LambdaDeadline(context)))

@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 from functions.core.deadline import LambdaContext, LambdaDeadline
-from functions.core.logs import logger
+from functions.core.logs import invocation, logger
 from functions.core.ports import Deadline
 from functions.core.wiring import Parts, parts
-from functions.reconciler.sweep import BUDGET, Pass
+from functions.reconciler.guarded import BUDGET
+from functions.reconciler.sweep import Pass
 
 
+@invocation
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     """Lambda's entry."""
     asyncio.run(respond(parts(), event, LambdaDeadline(context)))

@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from functions.core.errors import ProviderError, QueueUnavailable, Retryable
-from functions.core.logs import bug, logger
+from functions.core.errors import ProviderError, QueueUnavailable
+from functions.core.logs import logger
 from functions.core.model import ChunkHint, Failure, Metric
 from functions.core.ports import Deadline
 from functions.core.wiring import Parts
+from functions.reconciler.expiry import Expiry
+from functions.reconciler.guarded import BUDGET, guarded
 
 JOBS = 200  # plans and finalizers looked after in one pass
 PAGE = 500  # messages sent for one UPDATE
-BUDGET = 5.0  # seconds that must be left to begin another step
 CLOCKS_DIFFER = 1.25  # by no more than this does ours run slower than the database's
 
 CRASHED = Failure("worker_crashed", "every worker that tried this chunk crashed or was lost")
@@ -44,6 +45,7 @@ class Pass:
         for name, step in (*steps, ("send due hints", self._due_hints)):
             await self._guarded(name, step)
         await self._guarded("count what is stuck", lambda: self._count_stuck(began))
+        await Expiry(self.parts, self.deadline).run()  # last: nobody waits for it
 
     async def _rest_ended(self) -> None:
         rested, page = 0, PAGE
@@ -133,13 +135,4 @@ class Pass:
             logger.error("jobs stand still, and nothing ahead will bring them on", extra={"jobs": stuck})
 
     async def _guarded(self, name: str, step: Callable[[], Awaitable[bool | None]]) -> bool:
-        if self.deadline.remaining() < BUDGET:
-            logger.warning("a step of the reconciler had no time", extra={"step": name})
-            return False
-        try:
-            return bool(await step())
-        except Retryable as error:
-            logger.error("a step of the reconciler failed", extra={"step": name, "error": str(error)})
-        except Exception as error:  # noqa: BLE001 (one job's trouble never stops the pass)
-            logger.error("a step of the reconciler met a bug", extra={"step": name, **bug(error)})
-        return False
+        return await guarded(name, step, self.deadline)

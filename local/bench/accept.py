@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 from local.bench.beside import bare_endpoint
 from local.bench.figures import Figure, Goal, percentile, times
 from local.bench.running import stack, wait
 from local.bench.texts import json_body
-from local.client import Client, Job
+from local.client import Client
 from local.options import DEFAULT_CONCURRENCY, HOST
 
 SIZES = ((1_000, "1 KB", 100), (100_000, "100 KB", 100), (1_000_000, "1 MB", 50), (3_500_000, "3.5 MB", 40))
@@ -53,7 +54,7 @@ def _pair(ours: HTTPConnection, theirs: HTTPConnection, body: bytes, client: Cli
     return ours_ms, theirs_ms
 
 
-def post(connection: HTTPConnection, body: bytes) -> tuple[float, Job]:
+def post(connection: HTTPConnection, body: bytes) -> tuple[float, dict[str, Any]]:
     """Milliseconds until the whole answer was there, and the answer. Raises OSError when it is not a 202."""
     began = time.perf_counter()
     connection.request("POST", "/v1/analyze", body, {"Content-Type": "application/json"})

@@ -70,6 +70,13 @@ def _details(figures: Iterable[Figure]) -> Iterable[str]:
         if "by_process" in more:
             each = ", ".join(f"{name} {ms:g}" for name, ms in more["by_process"].items())
             yield f"{figure.id}: {each} (ms a chunk)"
+        if "ms_a_mb" in more:
+            each = ", ".join(f"{name} {ms:g}" for name, ms in more["ms_a_mb"].items())
+            yield f"{figure.id}: {each} (ms a MB)"
+        if "wall_seconds" in more:
+            yield f"{figure.id}: {number(more['wall_seconds'])} s" + (
+                f", {more['chunks']} chunks" if "chunks" in more else ""
+            )
 
 
 def _verdict(figures: Sequence[Figure]) -> Iterable[str]:

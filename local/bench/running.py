@@ -36,7 +36,7 @@ def stack(say: Callable[[str], None], *, concurrency: int, model: str, simulate:
         yield running
 
 
-def run_job(running: Stack, client: Client, submit: Callable[[], Job]) -> Run:
+def run_job(running: Stack, client: Client, submit: Callable[[], Mapping[str, object]]) -> Run:
     """Submit, wait for the end. Raises JobFailed, ProcessDied.
 
     The end is the job's own `finished_at`, by this machine's clock: polling adds nothing to it.
@@ -47,14 +47,16 @@ def run_job(running: Stack, client: Client, submit: Callable[[], Job]) -> Run:
     spent = Snapshot.take(running.pids()).since(before)
     if job["status"] != "COMPLETED":
         raise JobFailed(f"a job of the bench ended {job['status']}: {job['error_summary'] or job['error']}")
-    return Run(_epoch(job["finished_at"]) - started, job["total_chunks"], spent)
+    return Run(_epoch(job["finished_at"] or "") - started, job["total_chunks"] or 0, spent)
 
 
-def wait(client: Client, job_id: str, until: Callable[[Job], bool]) -> Job:
-    """The job as soon as a look at it satisfies `until`."""
-    while not until(job := client.look(job_id).job):
-        time.sleep(_POLL)
-    return job
+def wait(client: Client, job_id: str, until: Callable[[Job], bool], every: float = _POLL) -> Job:
+    """The job as soon as a look at it satisfies `until`; `every` so many seconds."""
+    seen = client.look(job_id)
+    while not until(seen.job):
+        time.sleep(every)
+        seen = client.look(job_id, seen)
+    return seen.job
 
 
 def _epoch(stamp: str) -> float:

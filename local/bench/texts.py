@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 
 def prose(book: str, size: int) -> str:
     """Text of `size` bytes in UTF-8, give or take a character: the book, over and over."""
     data = book.encode()
     return (data * (size // len(data) + 1))[:size].decode(errors="ignore")
+
+
+def write_prose(book: bytes, size: int, path: Path) -> None:
+    """A file of exactly `size` bytes of UTF-8: the book, over and over, and spaces for a character that was cut."""
+    with path.open("wb") as file:
+        for _ in range(size // len(book)):
+            file.write(book)
+        file.write(book[: size % len(book)].decode(errors="ignore").encode().ljust(size % len(book)))
 
 
 def json_body(book: str, size: int) -> bytes:

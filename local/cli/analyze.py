@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-import signal
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from local.cli import report, servers, source
-from local.cli.exits import OF_STATUS, SIGNALLED, Ending
-from local.cli.progress import progress
+from local.cli import follow, servers, source, target
+from local.cli.exits import Ending
 from local.cli.say import note, out
-from local.cli.signals import Stopped, stoppable
-from local.options import Options
+from local.cli.signals import stoppable
+from local.cli.source import Given
+from local.cli.uploading import upload
+from local.options import Options as StackOptions
 
 if TYPE_CHECKING:
-    from local.client import Client
+    from local.client import Accepted, Client, Options
+
+_PATIENCE = 30.0  # seconds for which a submission is sent again when no answer came
+_TOO_LARGE = 413
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,17 @@ class Server:
     own: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    options: Options
+    idempotency_key: str | None
+    output: Path | None
+    as_json: bool
+    wait: bool
+
+
 def analyze(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A UTF-8 text file; - is standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Text in UTF-8 or UTF-16; - is standard input.")],
     server: Annotated[
         str | None, typer.Option(metavar="URL", help="Default: PIECEWISE_SERVER, else one nearby.")
     ] = None,
@@ -40,77 +54,79 @@ def analyze(
     ] = None,
     instructions: Annotated[str | None, typer.Option(help="What a real model should do with each chunk.")] = None,
     max_chunk_chars: Annotated[int | None, typer.Option(min=1, max=200_000, help="Default: 4000.")] = None,
+    overlap_chars: Annotated[
+        int | None, typer.Option(min=0, max=10_000, help="Neighbouring text shown to the model as context. Default: 0.")
+    ] = None,
     max_attempts: Annotated[int | None, typer.Option(min=3, max=10, help="Model calls a chunk. Default: 3.")] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="The same text sent again is the same job; an upload is new."),
+    ] = None,
+    output: target.OutputOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="--no-wait prints the job's id and leaves.")] = True,
 ) -> None:
-    """Analyze a document: progress on stderr, then the result on stdout.
+    """Analyze a document: progress on stderr, then the result on stdout or in FILE.
 
-    Exit status: 0 COMPLETED, 1 error, 2 bad usage, 3 PARTIAL_SUCCESS, 4 FAILED, 5 CANCELLED, 6 server not reached,
-    130 Ctrl-C.
+    Up to 3 MB go with the request; what is larger is uploaded first, and so is UTF-16. Exit status: 0 COMPLETED,
+    1 error, 2 bad usage, 3 PARTIAL_SUCCESS, 4 FAILED, 5 CANCELLED, 6 server not reached, 130 Ctrl-C.
     """
+    _check_usage(idempotency_key, output, wait=wait)
     url = servers.named(server) or servers.running()
     if url is None and not wait:
         raise typer.BadParameter(
             "a job needs a server that outlives this command: start one with `piecewise up`, or name one with --server",
             param_hint="--no-wait",
         )
-    document = source.read(file)
-    options = {
+    target.check(output)
+    options: Options = {
         "model": model, "instructions": instructions, "max_chunk_chars": max_chunk_chars, "max_attempts": max_attempts,
+        "overlap_chars": overlap_chars,
     }  # fmt: skip
-    with _server(url, model) as chosen:
-        _Run(chosen, as_json=as_json, wait=wait).go(document, options)
+    wanted = _Wanted(options, idempotency_key, output, as_json, wait)
+    with source.reading(file) as given, _server(url, model) as chosen:
+        code = _run(chosen, given, wanted)
+    raise typer.Exit(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    server: Server
-    as_json: bool
-    wait: bool
+def _check_usage(key: str | None, output: Path | None, *, wait: bool) -> None:
+    if key is not None and not re.fullmatch("[!-~]{1,255}", key):
+        raise typer.BadParameter("must be 1 to 255 visible ASCII characters", param_hint="--idempotency-key")
+    if output is not None and not wait:
+        raise typer.BadParameter(
+            "there is no result yet to write: fetch it later with `piecewise result JOB_ID -o FILE`",
+            param_hint="--output",
+        )
 
-    def go(self, document: bytes, options: dict[str, Any]) -> None:
-        from local.client import Client
 
-        with Client(self.server.url) as client:
-            job = client.submit(document, **options)
-            job_id = str(job["job_id"])
-            if not self.wait:
-                out([json.dumps(job) if self.as_json else job_id])
-                return
-            with self._left_behind(job_id):
-                code = follow(client, job_id, as_json=self.as_json, with_result=True)
-        raise typer.Exit(code)
+def _run(server: Server, given: Given, wanted: _Wanted) -> int:
+    fate = follow.Fate(server.url, own=server.own)
+    with follow.interrupted(fate), servers.at(server.url) as client:
+        job = _submit(client, given, wanted, fate)
+        job_id = job["job_id"]
+        fate.accepted(job_id)
+        if not wanted.wait:
+            out([json.dumps(job) if wanted.as_json else job_id])
+            return 0
+        seen = follow.to_the_end(client, job_id)
+        return follow.outcome(client, seen, as_json=wanted.as_json, output=wanted.output)
 
-    @contextmanager
-    def _left_behind(self, job_id: str) -> Iterator[None]:
+
+def _submit(client: Client, given: Given, wanted: _Wanted, fate: follow.Fate) -> Accepted:
+    """In the request where it fits (the server may take less than we think), else by way of an upload."""
+    from local.client import Refused
+
+    key, options = wanted.idempotency_key, wanted.options
+    if given.text is not None:
+        fate.submitting()
         try:
-            yield
-        except (KeyboardInterrupt, Stopped) as stop:
-            if self.server.own:
-                message = f"interrupted: job {job_id} ended with the server that this command had started"
-            else:
-                message = (
-                    f"interrupted: job {job_id} goes on; see: piecewise status {job_id} --server {self.server.url}"
-                )
-            number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-            raise Ending(message, SIGNALLED + number) from None
-
-
-def follow(client: Client, job_id: str, *, as_json: bool, with_result: bool) -> int:
-    """Show progress until the job has ended, then what it came to; the exit status."""
-    with progress() as show:
-        for seen in client.watch(job_id):
-            show(seen.job)
-    if as_json:
-        out([seen.body])
-    else:
-        if with_result:
-            report.result(client, seen.job)
-        else:
-            out(report.summary(seen.job, client.server))
-        report.ending(seen.job)
-    return OF_STATUS.get(seen.job["status"], 1)
+            return client.submit(given.text, idempotency_key=key, patience=_PATIENCE, **options)
+        except Refused as refused:
+            if refused.status != _TOO_LARGE:
+                raise
+    document_id = upload(client, given, fate)
+    fate.submitting()
+    return client.submit_document(document_id, idempotency_key=key, patience=_PATIENCE, **options)
 
 
 @contextmanager
@@ -122,7 +138,7 @@ def _server(url: str | None, model: str | None) -> Iterator[Server]:
     from local.stack import Stack, StackError
 
     note("no server is running: starting one for this document")
-    stack = Stack(Options(port=0, model=model, grace=0.0), say=note)
+    stack = Stack(StackOptions(port=0, model=model, grace=0.0), say=note)
     with stoppable(hurry=stack.kill):
         try:
             with stack:

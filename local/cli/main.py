@@ -14,8 +14,10 @@ import typer
 from local.cli.analyze import analyze
 from local.cli.bench import bench
 from local.cli.chaos import chaos
+from local.cli.control import cancel, delete, retry
 from local.cli.costs import costs
 from local.cli.exits import ERROR, NOT_REACHED, SIGNALLED, Ending
+from local.cli.listing import chunks, list_jobs, result
 from local.cli.sam_local import sam_local
 from local.cli.say import note, out
 from local.cli.signals import Stopped
@@ -49,6 +51,12 @@ app.command()(up)
 app.command()(sam_local)
 app.command()(analyze)
 app.command()(status)
+app.command("list")(list_jobs)
+app.command()(result)
+app.command()(chunks)
+app.command()(retry)
+app.command()(cancel)
+app.command()(delete)
 app.command()(bench)
 app.command()(costs)
 app.command()(simulate)

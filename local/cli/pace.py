@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.client import Job
 
 _WINDOW = 20.0  # seconds; long enough to be calm, short enough to notice a throttled provider
 
@@ -18,7 +21,7 @@ class Count:
     failed: int
 
     @classmethod
-    def of(cls, job: dict[str, Any]) -> Count:
+    def of(cls, job: Job) -> Count:
         """The counters of a job as GET shows it."""
         return cls(job.get("total_chunks"), int(job.get("chunks_completed") or 0), int(job.get("chunks_failed") or 0))
 

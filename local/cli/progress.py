@@ -6,12 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from local.cli.pace import Count, Pace, duration
 from local.cli.say import note
 
-Show = Callable[[dict[str, Any]], None]
+if TYPE_CHECKING:
+    from local.client import Job
+
+Show = Callable[["Job"], None]
 
 
 @contextmanager
@@ -44,7 +47,7 @@ class _Plain:
         self._pace = Pace()
         self._said: set[int] = set()
 
-    def show(self, job: dict[str, Any]) -> None:
+    def show(self, job: Job) -> None:
         count = Count.of(job)
         self._pace.see(time.monotonic(), count.done)
         quarter = 4 * count.done // count.total if count.total else 0
@@ -63,7 +66,7 @@ def _live() -> Iterator[Show]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("waiting for a worker", total=None)
 
-        def show(job: dict[str, Any]) -> None:
+        def show(job: Job) -> None:
             count = Count.of(job)
             pace.see(time.monotonic(), count.done)
             display.update(task, total=count.total, completed=count.done, description=words(count, pace))

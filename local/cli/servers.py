@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
 from local.options import DEFAULT_PORT, HOST
 
+if TYPE_CHECKING:
+    from local.client import Client
+
 VARIABLE = "PIECEWISE_SERVER"
+TOKEN = "PIECEWISE_TOKEN"  # noqa: S105 - the name of a variable
 NEARBY = f"http://{HOST}:{DEFAULT_PORT}"
+
+ServerOption = Annotated[
+    str | None, typer.Option("--server", metavar="URL", help="Default: PIECEWISE_SERVER, else port 3000.")
+]
+
+
+def client(option: str | None) -> Client:
+    """A client of the server that the user names, else of the one nearby. Raises typer.BadParameter."""
+    return at(named(option) or NEARBY)
+
+
+def at(url: str) -> Client:
+    """A client of this server, with the bearer's token in PIECEWISE_TOKEN if there is one."""
+    from local.client import Client
+
+    return Client(url, token=os.environ.get(TOKEN) or None)
 
 
 def named(option: str | None) -> str | None:

@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from local.cli import report, servers
-from local.cli.analyze import follow
+from local.cli import follow, report, servers
 from local.cli.exits import OF_STATUS
 from local.cli.say import out
 
 
 def status(
     job_id: Annotated[str, typer.Argument(metavar="JOB_ID")],
-    server: Annotated[
-        str | None, typer.Option(metavar="URL", help="Default: PIECEWISE_SERVER, else port 3000.")
-    ] = None,
+    server: servers.ServerOption = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until the job has ended.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
 ) -> None:
@@ -24,12 +21,8 @@ def status(
 
     Exit status as `analyze` has it for a job that has ended; 0 for one that runs.
     """
-    from local.client import Client
-
-    with Client(servers.named(server) or servers.NEARBY) as client:
-        if watch:
-            raise typer.Exit(follow(client, job_id, as_json=as_json, with_result=False))
-        seen = client.look(job_id)
+    with servers.client(server) as client:
+        seen = follow.to_the_end(client, job_id) if watch else client.look(job_id)
         out([seen.body] if as_json else report.summary(seen.job, client.server))
         if seen.ended and not as_json:
             report.ending(seen.job)

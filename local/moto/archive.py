@@ -1,211 +1,172 @@
-"""S3 objects on disk: written before the request that brought them is answered, registered again on start.
+"""S3 objects and unfinished uploads on disk: there before their request is answered, there again after a restart.
 
-One file an object, `<folder>/<bucket>/<sha256 of the key>`: a line of JSON that says what the object is, then its
-bytes. Files appear by rename, so a process that is killed leaves whole objects or none. Once on disk an object is read
-from there, and takes no memory.
+In `<folder>/<bucket>/` a record of JSON says what an object, an upload or a part is, and names the files of its bytes.
+Records appear by rename, so a process that is killed leaves whole objects or none; a file that no record names is
+cleared away on start.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import threading
-import uuid
-from collections.abc import Iterator
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from moto.s3.models import FakeBucket, FakeKey, S3Backend, s3_backends
-from moto.s3.utils import _VersionedKeyStore
+from moto.s3.models import FakeBucket, FakeKey
+from requests.structures import CaseInsensitiveDict
 
-_CHANGES: ContextVar[set[tuple[str, str]] | None] = ContextVar("changes", default=None)
-"""(bucket, key) that the request in work has touched; requests run on threads, each with its own context."""
+from local.moto import records
+from local.moto.doing import NOW, Doing, held_by, hold
+from local.moto.held import Held, Piece
+from local.moto.models import HeldUpload, WatchedS3
 
 log = logging.getLogger(__name__)
 
 _KEPT = (
-    "_etag", "_storage_class", "encryption", "checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts",
+    "_etag", "_storage_class", "_version_id", "_is_versioned", "encryption",
+    "checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts",
 )  # fmt: skip
 
 
-class WatchedKeys(_VersionedKeyStore):
-    """A bucket's keys; notes which of them a request changes, however it does: put, copy, multipart, batch delete."""
-
-    def __init__(self, bucket: str) -> None:
-        super().__init__()
-        self._bucket = bucket
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._note(key)
-        super().__setitem__(key, value)
-
-    def setlist(self, key: Any, list_: Any) -> None:
-        """As moto's."""
-        self._note(key)
-        super().setlist(key, list_)
-
-    def pop(self, key: str) -> None:  # type: ignore[override]
-        """As moto's."""
-        self._note(key)
-        super().pop(key)
-
-    def _note(self, key: str) -> None:
-        changes = _CHANGES.get()
-        if changes is not None:
-            changes.add((self._bucket, key))
-
-
-class WatchedS3(S3Backend):
-    """moto's S3 whose buckets tell what changes, and whose ETags are drawn.
-
-    An MD5 of 3.5 MB takes 10 ms of an upload, and S3 promises none: for encrypted objects its ETag is not an MD5.
-    """
-
-    def put_object(
-        self,
-        bucket_name: str,
-        key_name: str,
-        value: bytes,
-        storage: str | None = None,
-        etag: str | None = None,
-        *args: Any,
-        **kwargs: Any,
-    ) -> FakeKey:
-        """As moto's."""
-        return super().put_object(bucket_name, key_name, value, storage, etag or uuid.uuid4().hex, *args, **kwargs)
-
-    def create_bucket(self, bucket_name: str, region_name: str, bucket_namespace: str | None = None) -> FakeBucket:
-        """As moto's, but a name need not be free in the other servers of this process."""
-        if bucket_name not in self.buckets:
-            s3_backends.bucket_accounts.pop(bucket_name, None)
-        bucket = super().create_bucket(bucket_name, region_name, bucket_namespace)
-        bucket.keys = WatchedKeys(bucket_name)
-        return bucket
-
-
-class FileBytes:
-    """What moto's object reads its bytes from: a part of a file, opened for each read."""
-
-    def __init__(self, path: Path, start: int) -> None:
-        self._path = path
-        self._start = start
-        self._at = 0
-
-    def seek(self, offset: int) -> None:
-        """Go to `offset` of the object."""
-        self._at = offset
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes. Raises OSError when the object was deleted."""
-        with self._path.open("rb", buffering=0) as file:
-            file.seek(self._start + self._at)
-            data = file.read(size) or b""
-        self._at += len(data)
-        return data
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
 class Archive:
-    """Keeps the folder and moto's buckets the same. `load` happens on construction."""
+    """Keeps the folder and moto's buckets the same. Loading happens on construction."""
 
-    def __init__(self, folder: Path, backend: S3Backend) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, backend: WatchedS3) -> None:
+        self.folder = folder
         self._backend = backend
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
-        for place in sorted(folder.iterdir()):
-            self._load_bucket(place)
+        for bucket in sorted(folder.iterdir()):
+            self._load(bucket)
 
     @contextlib.contextmanager
-    def following(self) -> Iterator[None]:
-        """What the block changes in a bucket is on disk when it ends."""
-        changes: set[tuple[str, str]] = set()
-        token = _CHANGES.set(changes)
-        try:
-            yield
-        finally:
-            _CHANGES.reset(token)
-            for bucket, key in changes:
-                with self._lock:
-                    self._follow(bucket, key)
-
-    def _follow(self, bucket_name: str, key_name: str) -> None:
-        path = self._path(bucket_name, key_name)
-        bucket = self._backend.buckets.get(bucket_name)
-        key = bucket.keys.get(key_name) if bucket is not None else None
-        if isinstance(key, FakeKey):
-            path.parent.mkdir(exist_ok=True)
-            _keep(key, path)
-        else:
-            path.unlink(missing_ok=True)
-
-    def _path(self, bucket: str, key: str) -> Path:
-        """A key may be 1,024 bytes of anything; a file name may not."""
-        return self._folder / quote(bucket, safe="") / hashlib.sha256(key.encode()).hexdigest()
-
-    def _load_bucket(self, place: Path) -> None:
-        name = unquote(place.name)
-        bucket = self._backend.create_bucket(name, "us-east-1")
-        for path in place.iterdir():
-            if path.suffix:
-                path.unlink()  # a write that was cut short
-                continue
+    def following(self, *, alone: bool) -> Iterator[Doing]:
+        """What the block changes is on disk when it ends; `alone`: while no other such block runs."""
+        doing = Doing(self.folder)
+        token = NOW.set(doing)
+        with self._lock if alone else contextlib.nullcontext():
             try:
-                key = _register(path, self._backend, name)
-            except ValueError as error:  # the power went: a rename was on disk before its bytes
-                log.warning("%s is damaged and left out: %s", path, error)
-            else:
-                bucket.keys[key.name] = key
+                yield doing
+            finally:
+                NOW.reset(token)
+                self._follow(doing)
+
+    # -- from memory to disk
+
+    def _follow(self, doing: Doing) -> None:
+        for bucket, key in doing.objects:
+            self._follow_object(bucket, key)
+        for bucket, upload_id in doing.uploads:
+            self._follow_upload(bucket, upload_id)
+        for bucket, upload_id, number in doing.parts:
+            self._follow_part(bucket, upload_id, number)
+
+    def _follow_object(self, bucket_name: str, key_name: str) -> None:
+        folder = records.place(self.folder, bucket_name)
+        path = folder / (records.digest(key_name) + records.OBJECT)
+        bucket = self._backend.buckets.get(bucket_name)
+        versions = bucket.keys.getlist(key_name, []) if bucket is not None else []
+        kept = [self._about(key) for key in versions if isinstance(key, FakeKey)]
+        records.replace(path, {"key": key_name, "versions": kept} if kept else None)
+
+    def _about(self, key: FakeKey) -> records.Record:
+        about = _about(key)
+        return {**about, "tags": self._backend.tagger.get_tag_dict_for_resource(key.arn)}
+
+    def _follow_upload(self, bucket_name: str, upload_id: str) -> None:
+        folder = records.place(self.folder, bucket_name)
+        path = folder / (upload_id + records.UPLOAD)
+        bucket = self._backend.buckets.get(bucket_name)
+        upload = bucket.multiparts.get(upload_id) if bucket is not None else None
+        if upload is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            about = {"key": upload.key_name, "metadata": dict(upload.metadata), "tags": upload.tags}
+            records.write(path, {**about, "storage": upload.storage, "encryption": upload.sse_encryption})
+        elif path.exists():
+            records.forget_upload(path)
+
+    def _follow_part(self, bucket_name: str, upload_id: str, number: int) -> None:
+        part = self._backend.buckets[bucket_name].multiparts[upload_id].parts[number]
+        path = records.place(self.folder, bucket_name) / f"{upload_id}.{number}{records.PART}"
+        records.replace(path, {"number": number, **_about(part)})
+
+    # -- from disk to memory
+
+    def _load(self, folder: Path) -> None:
+        bucket = self._backend.create_bucket(unquote(folder.name), "us-east-1")
+        for old in [path for path in folder.iterdir() if not path.suffix]:
+            _tell(old, records.adopt)
+        for path in folder.glob("*" + records.OBJECT):
+            _tell(path, partial(self._load_object, bucket))
+        used = {name for path in folder.glob("*" + records.OBJECT) for name in records.names(path)}
+        for path in folder.glob("*" + records.UPLOAD):
+            if used.isdisjoint(records.names_of_parts(path)):
+                _tell(path, partial(self._load_upload, bucket))
+            else:  # the object was made, and its upload not cleared away any more
+                path.unlink()
+        records.sweep(folder, used)
+
+    def _load_object(self, bucket: FakeBucket, path: Path) -> None:
+        about = json.loads(path.read_bytes())
+        keys = [self._key(about["key"], each, path.parent, bucket.name) for each in about["versions"]]
+        bucket.keys.setlist(about["key"], keys)
+        for key, each in zip(keys, about["versions"], strict=True):
+            self._backend.tagger.tag_resource(
+                key.arn, self._backend.tagger.convert_dict_to_tags_input(each.get("tags"))
+            )
+        if any(key._is_versioned for key in keys):  # noqa: SLF001
+            bucket.versioning_status = "Enabled"
+
+    def _load_upload(self, bucket: FakeBucket, path: Path) -> None:
+        about = json.loads(path.read_bytes())
+        upload = self._backend.new_upload(
+            bucket.name, about["key"], CaseInsensitiveDict(about["metadata"]), about["storage"], about["tags"],
+            sse_encryption=about["encryption"],
+        )  # fmt: skip
+        upload.id = path.stem
+        bucket.multiparts[upload.id] = upload
+        for record in records.parts(path):
+            _tell(record, partial(self._load_part, upload))
+
+    def _load_part(self, upload: HeldUpload, path: Path) -> None:
+        about = json.loads(path.read_bytes())
+        number = about["number"]
+        upload.parts[number] = self._key(number, about, path.parent, upload.bucket_name)
+        upload.partlist = sorted(upload.parts)
+
+    def _key(self, name: Any, about: records.Record, folder: Path, bucket: str) -> FakeKey:
+        """Raises ValueError when not all its bytes are there."""
+        held = Held([Piece(folder / file, start, size) for file, start, size in about["pieces"]])
+        for piece in held.pieces:
+            if not piece.path.exists() or piece.path.stat().st_size < piece.start + piece.size:
+                raise ValueError(f"{piece.path.name} is not as long as it was")
+        key = FakeKey(name, b"", self._backend.account_id, self._backend.region_name, bucket_name=bucket)
+        for attribute, value in about["kept"].items():
+            setattr(key, attribute, value)
+        key.last_modified = datetime.fromisoformat(about["modified"])
+        key.metadata.update(about["metadata"])
+        hold(key, held)
+        return key
 
 
-def _keep(key: FakeKey, path: Path) -> None:
-    """Write the object, then read it from there instead of from memory."""
-    about = json.dumps(
-        {
-            "key": key.name,
-            "size": key.size,
-            "modified": key.last_modified.isoformat(),
-            "metadata": dict(key.metadata),
-            "kept": {name: getattr(key, name) for name in _KEPT},
-        }
-    )
-    head = about.encode() + b"\n"
-    draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(head)
-        file.write(key.value)
-    draft.replace(path)
-    _read_from(key, FileBytes(path, len(head)))
+def _about(key: FakeKey) -> records.Record:
+    return {
+        "modified": key.last_modified.isoformat(),
+        "metadata": dict(key.metadata),
+        "kept": {name: getattr(key, name) for name in _KEPT},
+        "pieces": [(path.name, start, size) for path, start, size in held_by(key).pieces],
+    }
 
 
-def _register(path: Path, backend: S3Backend, bucket: str) -> FakeKey:
-    """Raises ValueError for a file that is not whole."""
-    with path.open("rb") as file:
-        head = file.readline()
-    about = json.loads(head)
-    if path.stat().st_size != len(head) + about["size"]:
-        raise ValueError("its length is not what it says")
-    key = FakeKey(about["key"], b"", backend.account_id, backend.region_name, bucket_name=bucket, version_id="null")
-    for name, value in about["kept"].items():
-        setattr(key, name, value)
-    key.last_modified = datetime.fromisoformat(about["modified"])
-    key.metadata.update(about["metadata"])
-    key.contentsize = about["size"]
-    _read_from(key, FileBytes(path, len(head)))
-    return key
-
-
-def _read_from(key: FakeKey, source: FileBytes) -> None:
-    with key.lock:
-        key._value_buffer.close()  # noqa: SLF001 - moto offers no other place to put it
-        key._value_buffer = source  # type: ignore[assignment]  # noqa: SLF001
-    if key.multipart is not None:  # the parts of an upload are a second copy of it
-        key.multipart.dispose()
-        key.multipart = None
+def _tell(path: Path, load: Callable[[Path], None]) -> None:
+    """A damaged file does not stop the others: the power went, and a rename was on disk before its bytes."""
+    try:
+        load(path)
+    except (ValueError, KeyError, TypeError) as error:
+        log.warning("%s is damaged and left out: %s", path, error)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from local.moto.held import BLOCK, Held
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -17,14 +20,17 @@ class ClientGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`path` is percent-decoded, `raw_path` as it came; header names are lower case, of doubles the last counts."""
+    """`path` is percent-decoded, `raw_path` as it came; header names are lower case, of doubles the last counts.
+
+    `body` is empty until somebody has read it.
+    """
 
     method: str
     path: str
     raw_path: str
     query: str
     headers: dict[str, str]
-    body: bytes
+    body: bytes = b""
 
 
 class Reply(NamedTuple):
@@ -35,28 +41,71 @@ class Reply(NamedTuple):
     body: bytes
 
 
-async def read_request(scope: Scope, receive: Receive) -> Request:
-    """The whole request in memory. Raises ClientGoneError when it ends before its body does."""
-    blocks = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        blocks.append(message.get("body", b""))
-        more = message.get("more_body", False)
+class Body:
+    """A request's `Receive` that knows whether somebody has begun to read: a client may wait for that to send it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.begun = False
+        self._receive = receive
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        """As ASGI's."""
+        self.begun = True
+        return await self._receive()
+
+
+def read_head(scope: Scope) -> Request:
+    """The request without its body."""
     return Request(
         method=scope["method"],
         path=scope["path"],
         raw_path=scope["raw_path"].decode("ascii"),
         query=scope["query_string"].decode("latin-1"),
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        body=blocks[0] if len(blocks) == 1 else b"".join(blocks),
     )
 
 
-async def send_reply(reply: Reply, send: Send) -> None:
-    """Answer the request."""
+async def blocks(receive: Receive) -> AsyncIterator[bytes]:
+    """The body as it comes, little by little. Raises ClientGoneError when it ends early."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body in memory. Raises ClientGoneError when it ends early."""
+    return b"".join([block async for block in blocks(receive)])
+
+
+async def send_reply(reply: Reply, receive: Receive, send: Send) -> None:
+    """Answer the request. Raises OSError when an object's file goes away meanwhile."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
+    small = reply.body
+    if isinstance(small, Held) and len(small) <= BLOCK:
+        small = small.load()
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    if isinstance(small, Held):
+        await _send_blocks(small, receive, send)
+    else:
+        await send({"type": "http.response.body", "body": small})
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_blocks(held: Held, receive: Receive, send: Send) -> None:
+    """As fast as the caller takes them, and no longer than the caller is there."""
+    gone = asyncio.ensure_future(_hung_up(receive))
+    remaining = held.blocks()
+    while not gone.done() and (block := await asyncio.to_thread(next, remaining, b"")):
+        await send({"type": "http.response.body", "body": block, "more_body": True})
+    if gone.done():
+        return
+    gone.cancel()
+    await send({"type": "http.response.body"})

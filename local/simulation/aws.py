@@ -1,16 +1,14 @@
-"""What the product's own SQS and S3 adapters talk to: clients with boto3's methods, as far as the adapters use them."""
+"""What the product's own SQS adapter talks to: a client with boto3's methods, as far as the adapter uses them."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
-from botocore.response import StreamingBody
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from functions.core.messages import group_of
 from local.simulation.faults import Fault, Faults
@@ -64,36 +62,6 @@ class SimulatedSqs:
         """Hide messages for longer, or shorter."""
         for entry in Entries:
             self.queues[QueueUrl].hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
-        return {}
-
-
-@dataclass
-class SimulatedS3:
-    """boto3's S3 client over objects in memory."""
-
-    faults: Faults
-    random: Random
-    objects: dict[str, bytes] = field(default_factory=dict)
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> dict[str, Any]:  # noqa: N803, ARG002
-        """Keep an object."""
-        self.objects[Key] = Body
-        return {}
-
-    def get_object(self, *, Bucket: str, Key: str, Range: str) -> dict[str, Any]:  # noqa: N803, ARG002
-        """A range of an object, whose body may break off."""
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        first, _, last = Range.removeprefix("bytes=").partition("-")
-        data = self.objects[Key][int(first) : int(last) + 1]
-        length = len(data)
-        if self.faults.strikes(Fault.S3_TRUNCATED):
-            data = data[: self.random.randrange(length)]
-        return {"Body": StreamingBody(io.BytesIO(data), length)}
-
-    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803, ARG002
-        """Drop an object."""
-        self.objects.pop(Key, None)
         return {}
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from functions.core.model import ModelCall
     from local.simulation.process import Process
+    from local.simulation.rows import ChunkRow
     from local.simulation.story import Story
     from local.simulation.watch import Watch
 
@@ -47,6 +48,12 @@ class Calls:
         row = self._watch.chunks[call.job_id][call.chunk_index]
         if call.text != self._story.texts[call.job_id][row.char_start : row.char_end]:
             yield f"the model is shown a text for {key} that is not its span"
+        if (call.before, call.after) != self._beside(call.job_id, row):
+            yield f"the model is shown a context for {key} that does not stand beside it"
+
+    def _beside(self, job_id: str, row: ChunkRow) -> tuple[str, str]:
+        text, overlap = self._story.texts[job_id], self._story.overlaps[job_id]
+        return text[max(0, row.char_start - overlap) : row.char_start], text[row.char_end : row.char_end + overlap]
 
     def _senseless(self, call: ModelCall) -> Iterator[tuple[str, float]]:
         """Why this call makes no sense, and since when."""

@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from functions.api import control
-from functions.api.requests import Options, Submission
-from functions.api.submit import submit
-from functions.core.errors import Rejected, Retryable
+from functions.core.errors import Rejected
 from functions.core.jobs import ACTIVE_JOB, JobStatus, progress_pct
 from functions.core.model import JobView
 from functions.core.wiring import Parts
-from local.simulation.story import INSTRUCTIONS_MARK, TEXT_MARK, Story, Violation
+from local.simulation.asking import Asking, NoAnswer
+from local.simulation.story import Story, Violation
+from local.simulation.submitting import Submitting
 
 if TYPE_CHECKING:
     from functions.core.ports import Deadline
-    from local.simulation.functions import Functions, Main
+    from functions.core.settings import Settings
+    from local.simulation.functions import Main
+    from local.simulation.s3 import SimulatedS3
     from local.simulation.trace import Trace
 
-T = TypeVar("T")
-_API_TIMEOUT = 29.0
-_TRIES = 5  # submissions of one document, and calls of one verb, until a client gives up
-_GLYPHS = ("", "é", "語", "🙂")
-
-
-class NoAnswer(Exception):
-    """502, 503, or nothing at all: what was asked for may have happened or not."""
+_TRIES = 5  # calls of one verb, until a client gives up
 
 
 @dataclass
-class Clients:
+class Clients(Asking):
     """All clients of a history. Each believes what it is told: where that does not hold, it raises Violation."""
 
-    functions: Functions
     random: Random
     story: Story
     trace: Trace
     clock: Callable[[], float]
+    s3: SimulatedS3
+    settings: Settings
     last: float  # seconds: when the last of them begins
     restless: float  # how likely a client cancels, or deletes
     patience: Callable[[], float]  # until when a job must have ended
@@ -51,45 +47,13 @@ class Clients:
 
     async def _client(self, number: int) -> None:
         await asyncio.sleep(self.random.uniform(0, self.last))
-        job_id = await self._submit(number)
-        if job_id is None:
-            return
+        submitting = Submitting(self.functions, self.random, self.story, self.trace, self.clock, self.s3, self.settings)
+        await asyncio.gather(*[self._look_after(job_id) async for job_id in submitting.jobs(number)])
+
+    async def _look_after(self, job_id: str) -> None:
         wishes = [wish for wish in (self._cancel, self._delete) if self.random.random() < self.restless]
         twice = [wish for wish in wishes if self.random.random() < 0.3]
         await asyncio.gather(self._follow(job_id), *(self._later(wish, job_id) for wish in wishes + twice))
-
-    async def _submit(self, number: int) -> str | None:
-        submission = self._submission()
-        owner = f"client {number}" if number % 2 else f"client-{number}"  # SQS takes no space in a group
-        for _ in range(_TRIES):
-
-            async def main(parts: Parts, _: Deadline) -> str:
-                named = replace(parts, new_job_id=lambda: self.story.new_job(submission.text, owner))
-                return (await submit(named, owner, submission))[0].job_id
-
-            try:
-                job_id = await self._ask(main)
-            except NoAnswer:
-                await asyncio.sleep(self.random.uniform(1, 60))
-                continue
-            self.story.accepted.add(job_id)
-            self.trace.note(f"client {number}", "202", job_id)
-            return job_id
-        return None
-
-    def _submission(self) -> Submission:
-        words = self.random.choice((1, 3, 6, 12, 20))
-        text = "".join(
-            f"{TEXT_MARK}{self.random.choice(_GLYPHS)}{number}{self.random.choice((' ', '. ', chr(10) * 2))}"
-            for number in range(words)
-        )
-        options = Options(
-            max_chunk_chars=self.random.choice((6, 14, 30)),
-            max_attempts=self.random.choice((3, 3, 5)),
-            model=None,
-            instructions=self.random.choice((None, f"{INSTRUCTIONS_MARK} sum it up")),
-        )
-        return Submission(text, text.encode(), bom_removed=False, options=options)
 
     async def _follow(self, job_id: str) -> None:
         """Poll until the job has ended and is to be retried no more."""
@@ -119,7 +83,7 @@ class Clients:
 
         erased, cancelled = job_id in self.story.erased, job_id in self.story.cancelled  # as told before it asks
         try:
-            view = await self._ask(main)
+            view = await self.ask(main)
         except NoAnswer:
             return None
         if view is None:
@@ -168,7 +132,7 @@ class Clients:
         """Ask until there is an answer; whether it was a yes."""
         for _ in range(_TRIES):
             try:
-                await self._ask(main)
+                await self.ask(main)
             except NoAnswer:
                 await asyncio.sleep(self.random.uniform(1, 30))
                 continue
@@ -179,14 +143,3 @@ class Clients:
             self.story.outcomes[verb] += 1
             return True
         return False
-
-    async def _ask(self, main: Main[T]) -> T:
-        """One request. Raises NoAnswer, or Rejected as the api room does."""
-        ended = await self.functions.invoke("api", _API_TIMEOUT, main)
-        if isinstance(ended.error, Retryable) or ended.died:
-            raise NoAnswer
-        if isinstance(ended.error, Rejected):
-            raise ended.error
-        if ended.error is not None:
-            raise Violation(f"the api room let out {ended.error!r}")
-        return cast("T", ended.answer)  # it has not died

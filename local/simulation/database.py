@@ -42,6 +42,7 @@ class SimulatedDatabase:
         self.engines: Engines = make_engines(_URL, pool_size=1, clock=lambda: self._clock())
         self._clock: Callable[[], int] = lambda: _EPOCH
         self._fuse: _Fuse | None = None
+        self._leapt = 0  # milliseconds
         self._violations: list[str] = []
         event.listen(self.engines.write, "before_cursor_execute", self._before_write)
         for engine in (self.engines.write, self.engines.read):
@@ -52,14 +53,19 @@ class SimulatedDatabase:
         """An empty database, whose clock follows `seconds`; what it finds wrong is noted in `violations`."""
         self._violations = violations
         self._fuse = None
-        for table in ("chunk_records", "analysis_jobs"):
+        for table in ("chunk_records", "analysis_jobs", "documents", "idempotency_keys", "deletions"):
             self._keeper.execute(f"DELETE FROM {table}")  # noqa: S608
         self._keeper.commit()
-        self._clock = lambda: _EPOCH + int(seconds() * 1000)
+        self._leapt = 0
+        self._clock = lambda: _EPOCH + self._leapt + int(seconds() * 1000)
 
     def now(self) -> int:
         """The database's time."""
         return self._clock()
+
+    def leap(self, seconds: float) -> None:
+        """Let so much time pass in which nothing happens."""
+        self._leapt += int(seconds * 1000)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A look at the committed rows, past every fault."""

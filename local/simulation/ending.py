@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from functions.core.jobs import ACTIVE_JOB, OPEN_CHUNK
 from functions.core.model import Metric
+from functions.core.wiring import make_timing
 from local.simulation.carried import HARMLESS
 from local.simulation.faults import Fault
+from local.simulation.rows import read_deletions
 from local.simulation.story import Violation
 
 if TYPE_CHECKING:
+    from functions.core.settings import Settings
+    from local.simulation.database import SimulatedDatabase
     from local.simulation.faults import Faults
     from local.simulation.functions import Functions
     from local.simulation.model import SimulatedModel
     from local.simulation.queue import SimulatedQueue
     from local.simulation.reconciler import Schedule
+    from local.simulation.s3 import SimulatedS3
     from local.simulation.story import Story
     from local.simulation.watch import Watch
 
 _GLANCE = 5.0  # seconds between two looks
 _MOST_LOOKS = 2_000
+_DAYS = 2  # by then every upload that waits, every key and every job that is kept for a day is over
+_MOST_PASSES = 4
 _ENDS = (Metric.CHUNKS_COMPLETED, Metric.CHUNKS_FAILED)
-# With these and no others no object of a deleted job stays behind.
-_HARMLESS_TO_ERASING = frozenset(
-    {
-        Fault.DUPLICATE, Fault.LATE, Fault.DELETE_LOST, Fault.WRONG_DEPTH, Fault.PURGE, Fault.STRAY,
-        Fault.FREEZE, Fault.ZOMBIE, Fault.COLD_START, Fault.SKEW, Fault.CONCURRENCY, Fault.THROTTLED_FUNCTION,
-        Fault.SLOW, Fault.MODEL_ERROR, Fault.MODEL_THROTTLED, Fault.MODEL_SLOW, Fault.MODEL_SILENT,
-        Fault.MODEL_PERMANENT, Fault.MODEL_BUG, Fault.MODEL_STORM, Fault.MODEL_OUTAGE,
-    }
-)  # fmt: skip
 # After one of these a lease may end though the chunk had no part in it.
 _KILLS = frozenset(
     {
@@ -53,13 +52,16 @@ class Ending:
     watch: Watch
     schedule: Schedule
     queues: Sequence[SimulatedQueue]
-    objects: Mapping[str, bytes]
+    s3: SimulatedS3
     story: Story
     model: SimulatedModel
     clock: Callable[[], float]
     patience: Callable[[], float]
     metered: Mapping[Metric, int]
+    database: SimulatedDatabase
+    settings: Settings
     recovery: float = 0.0
+    ends: Counter[str] = field(default_factory=Counter)  # how jobs and chunks have ended
 
     async def run(self) -> None:
         """Raises Violation when the end is not what was promised."""
@@ -70,13 +72,13 @@ class Ending:
         before = self._state()
         await self._until(self._drained, "messages are left in the queues")
         await self.schedule.once()
-        await self.schedule.once()
         if self._state() != before:
             raise Violation(f"what was left changed what had ended: {before} became {self._state()}")
         self._nothing_lost()
-        self._nothing_left()
         self._no_neighbours_taken_down()
         self._metrics_are_true()
+        self.ends = self.watch.tally()
+        await self._let_time_pass()
 
     async def _until(self, condition: Callable[[], bool], what: str) -> None:
         for _ in range(_MOST_LOOKS):
@@ -114,12 +116,39 @@ class Ending:
         if revived:
             raise Violation(f"deleted and there: {revived}")
 
+    async def _let_time_pass(self) -> None:
+        """Days in which nobody asks for anything: what is to go goes, with all that belongs to it, whatever befell."""
+        self.database.leap(_DAYS * 86_400)
+        await self.schedule.once()
+        for number in range(_MOST_PASSES):
+            if not read_deletions(self.database):
+                break
+            self.database.leap(make_timing(self.settings).late_ms / 1000 + 1)
+            self.s3.refuses = number == 0 and len(self.s3.objects) % 2 == 1
+            await self.schedule.once()
+        self._nothing_due()
+        self._nothing_left()
+
+    def _nothing_due(self) -> None:
+        rows = {"deletions": "", "idempotency_keys": "", "documents": " WHERE jobs = 0"}
+        if self.settings.retention_days:
+            rows["analysis_jobs"] = ""
+        for table, which in rows.items():
+            ((count,),) = self.database.rows(f"SELECT count(*) FROM {table}{which}")  # noqa: S608
+            if count:
+                raise Violation(f"{count} rows of {table} should be gone by now")
+
     def _nothing_left(self) -> None:
-        if not self.faults.met <= _HARMLESS_TO_ERASING:
-            return
-        left = [key for key in self.objects if key.split("/")[1] in self.story.erased]
+        left = [key for key in self.s3.objects if not self.watch.needed(key) and not self._is_found_otherwise(key)]
         if left:
             raise Violation(f"deleted, and its objects are there: {left}")
+
+    def _is_found_otherwise(self, key: str) -> bool:
+        """Of an upload that came too late the tag tells the bucket; of a job that never began nobody knows."""
+        gone_at = self.story.gone_at.get(key.split("/")[1])
+        if key.startswith("uploads/"):
+            return key in self.s3.tags and (gone_at is None or self.s3.put_at[key] >= gone_at)
+        return gone_at is None
 
     def _metrics_are_true(self) -> None:
         """Rows are counted, not messages: never more than moved, and no fewer where nothing died in between."""

@@ -49,6 +49,7 @@ class Fault(StrEnum):
     S3_REFUSED = "S3 refuses"
     S3_ANSWER_LOST = "the answer of S3 is lost"
     S3_TRUNCATED = "a read breaks off"
+    S3_CONFLICT = "S3 refuses a condition, for somebody else writes there"
     S3_OUTAGE = "S3 is away"
     # the model
     MODEL_ERROR = "a model call fails"
@@ -86,6 +87,7 @@ _OFTEN: dict[Fault, float] = {
     Fault.S3_REFUSED: 0.05,
     Fault.S3_ANSWER_LOST: 0.05,
     Fault.S3_TRUNCATED: 0.05,
+    Fault.S3_CONFLICT: 0.2,
     Fault.DEAD_LETTER: 0.02,
     Fault.SLOW: 0.03,
     Fault.MODEL_ERROR: 0.15,

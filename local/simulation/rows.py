@@ -31,6 +31,22 @@ class JobRow(NamedTuple):
     finalize_due_at: int | None
     finished_at: int | None
     finalize_tries: int
+    document_id: str | None
+    document_encoding: str | None
+    document_etag: str | None
+    document_chars: int
+    document_bytes: int
+    error_message: str | None
+    records_bytes: int | None
+
+
+class DocumentRow(NamedTuple):
+    """An upload. Times: milliseconds by the database's clock."""
+
+    document_id: str
+    jobs: int
+    etag: str | None
+    expires_at: int
 
 
 class ChunkRow(NamedTuple):
@@ -52,6 +68,7 @@ class ChunkRow(NamedTuple):
     not_before: int | None
     parked_since: int | None
     hint_due_at: int | None
+    sha256: str | None
 
     @property
     def key(self) -> Key:
@@ -66,15 +83,17 @@ class ChunkRow(NamedTuple):
 
 Jobs = dict[str, JobRow]
 Chunks = dict[str, list[ChunkRow]]
+Documents = dict[str, DocumentRow]
 
 _JOBS = (
     "SELECT job_id, status, run, total_chunks, chunks_completed, chunks_failed, max_attempts, max_chunk_chars, "
     "analysis_result, result_key, error_code, plan_due_at, finalize_due_at, "
-    "finished_at, finalize_tries FROM analysis_jobs"
+    "finished_at, finalize_tries, document_id, document_encoding, document_etag, document_chars, document_bytes, "
+    "error_message, records_bytes FROM analysis_jobs"
 )
 _CHUNKS = (
     "SELECT job_id, chunk_index, status, claim_no, attempts, crashes, char_start, char_end, byte_start, byte_end, "
-    "result, error_code, lease_until, not_before, parked_since, hint_due_at FROM chunk_records "
+    "result, error_code, lease_until, not_before, parked_since, hint_due_at, sha256 FROM chunk_records "
     "ORDER BY job_id, chunk_index"
 )
 
@@ -88,6 +107,17 @@ def read(database: SimulatedDatabase) -> tuple[Jobs, Chunks]:
             raise Violation(f"a chunk of {row[0]} is there, its job is not")
         chunks[row[0]].append(ChunkRow._make(row))
     return jobs, chunks
+
+
+def read_documents(database: SimulatedDatabase) -> Documents:
+    """All uploads, by id."""
+    rows = database.rows("SELECT document_id, jobs, etag, expires_at FROM documents ORDER BY document_id")
+    return {row[0]: DocumentRow._make(row) for row in rows}
+
+
+def read_deletions(database: SimulatedDatabase) -> set[str]:
+    """The keys that are to be deleted."""
+    return {key for (key,) in database.rows("SELECT object_key FROM deletions")}
 
 
 def brief(job: JobRow, rows: list[ChunkRow]) -> str:

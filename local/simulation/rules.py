@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from functions.core.jobs import CHUNK_MOVES, JOB_MOVES, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.results import SEPARATOR
 from functions.core.settings import Settings
 from local.simulation.rows import ACTIVE, ChunkRow, JobRow
-from local.simulation.story import Violation, answer_to
+from local.simulation.story import Broken, Violation, answer_to
 
 RETRIABLE = (JobStatus.PARTIAL_SUCCESS, JobStatus.FAILED)
 _RETRIED = frozenset({"server_error", "timeout", "connection_reset", "bad_response"})
 _WAITED = frozenset({"rate_limited", "deadline_near", "storage_unavailable"})
-_NEVER = frozenset({"document_missing", "document_unreadable"})  # no document vanishes while its job is there
+_NEVER = frozenset({"document_missing", "document_unreadable", "document_empty", "too_many_chunks"})  # unless it is so
+_OURS = ("planner_crashed", "storage_unavailable", "plan_failed")  # whatever the document
 
 
 def job_begins(job: JobRow) -> None:
@@ -57,7 +60,11 @@ def tiles(job: JobRow, rows: list[ChunkRow], text: str) -> None:
     """A complete plan: characters and bytes of every span, and nothing left out."""
     if len(rows) != job.total or "".join(text[row.char_start : row.char_end] for row in rows) != text:
         raise Violation(f"the {len(rows)} chunks of {job.job_id} do not tile its document")
+    if (job.document_chars, job.document_bytes) != (len(text), len(text.encode())):
+        raise Violation(f"{job.job_id} says {job.document_chars} characters and {job.document_bytes} bytes of {text!r}")
     for row in rows:
+        if row.sha256 != hashlib.sha256(text[row.char_start : row.char_end].encode()).hexdigest():
+            raise Violation(f"{row} does not have the digest of its span")
         sizes = len(text[: row.char_start].encode()), len(text[: row.char_end].encode())
         if (row.byte_start, row.byte_end) != sizes or row.char_end - row.char_start > job.max_chunk_chars:
             raise Violation(f"{row} is not a span of at most {job.max_chunk_chars} characters in {text!r}")
@@ -122,10 +129,15 @@ def chunk_may_fail(was: ChunkRow, row: ChunkRow, job: JobRow, settings: Settings
         raise Violation(f"chunk {row.key} fails with {row.error_code} since {was.parked_since}, and it is {now}")
 
 
-def job_may_fail(job: JobRow, settings: Settings, *, passed: float) -> None:
-    """The same for a job as a whole; `passed`: the seconds of this history."""
-    if job.error_code in _NEVER:
-        raise Violation(f"{job.job_id} ends with {job.error_code}: its document was there")
+def job_may_fail(job: JobRow, settings: Settings, broken: Broken | None, *, passed: float) -> None:
+    """The same for a job as a whole, of a document that may be `broken`; `passed`: the seconds of this history."""
+    if broken and job.status != JobStatus.CANCELLED:
+        if job.error_code not in (broken.code, *_OURS) or (
+            job.error_code == broken.code and broken.words not in (job.error_message or "")
+        ):
+            raise Violation(f"{job.job_id} ends with {job.error_code} ({job.error_message}), and {broken} was to be")
+    elif job.error_code in _NEVER:
+        raise Violation(f"{job.job_id} ends with {job.error_code} ({job.error_message}): its document was there")
     waited = passed > settings.max_park
     if job.error_code == "assembly_failed" and job.finalize_tries <= settings.finalize_tries and not waited:
         raise Violation(f"{job.job_id} is given up after {job.finalize_tries} tries to put it together")

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from functions.core.jobs import ChunkStatus
 from functions.core.model import Metric
-from local.simulation import rules
+from local.simulation import holdings, rules
 from local.simulation.fencing import Fencing
-from local.simulation.rows import ACTIVE, ChunkRow, Chunks, JobRow, Jobs, brief, read
+from local.simulation.rows import (
+    ACTIVE,
+    ChunkRow,
+    Chunks,
+    DocumentRow,
+    Documents,
+    JobRow,
+    Jobs,
+    brief,
+    read,
+    read_deletions,
+    read_documents,
+)
 from local.simulation.story import Story, Violation
 
 if TYPE_CHECKING:
     from functions.core.settings import Settings
     from local.simulation.database import SimulatedDatabase
     from local.simulation.process import Process
+    from local.simulation.s3 import SimulatedS3
     from local.simulation.trace import Trace
 
 
@@ -24,19 +38,29 @@ class Watch:
 
     def __init__(
         self, database: SimulatedDatabase, story: Story, trace: Trace, clock: Callable[[], float],
-        objects: Mapping[str, bytes], violations: list[str], settings: Settings,
+        s3: SimulatedS3, violations: list[str], settings: Settings,
     ) -> None:  # fmt: skip
         self._database = database
         self._story = story
         self._trace = trace
         self._clock = clock
-        self._objects = objects
+        self._s3 = s3
         self._settings = settings
         self._fencing = Fencing()
         self._version = -1
         self.violations = violations
         self.jobs: Jobs = {}
         self.chunks: Chunks = {}
+        self.documents: Documents = {}
+
+    def tally(self) -> Counter[str]:
+        """How many jobs and chunks there are, by their states."""
+        jobs = Counter(f"job {job.status}" for job in self.jobs.values())
+        return jobs + Counter(f"chunk {row.status}" for rows in self.chunks.values() for row in rows)
+
+    def needed(self, key: str) -> bool:
+        """Whether a job or an upload is there whose object this is."""
+        return key.split("/")[1] in (self.documents if key.startswith("uploads/") else self.jobs)
 
     def look(self, actor: Process) -> None:
         """Compare the rows with what they were, if `actor` has changed them."""
@@ -45,15 +69,20 @@ class Watch:
             return
         self._version = version
         try:
-            self._compare(actor, *read(self._database))
+            documents = read_documents(self._database) if self._story.documents else {}
+            self._compare(actor, *read(self._database), documents)
         except Violation as found:
             self.violations.append(str(found))
 
-    def _compare(self, actor: Process, jobs: Jobs, chunks: Chunks) -> None:
-        before, rows_before = self.jobs, self.chunks
-        self.jobs, self.chunks = jobs, chunks
-        for job_id in before.keys() - jobs.keys():
-            self._story.gone_at[job_id] = self._clock()
+    def _compare(self, actor: Process, jobs: Jobs, chunks: Chunks, documents: Documents) -> None:
+        before, rows_before, documents_before = self.jobs, self.chunks, self.documents
+        self.jobs, self.chunks, self.documents = jobs, chunks, documents
+        self._gone(
+            [job for job_id, job in before.items() if job_id not in jobs],
+            [document for document_id, document in documents_before.items() if document_id not in documents],
+        )
+        if documents != documents_before or jobs.keys() != before.keys():
+            holdings.counted(jobs, documents)
         for job_id, job in jobs.items():
             was, rows_were, rows = before.get(job_id), rows_before.get(job_id, []), chunks[job_id]
             if job != was or rows != rows_were:
@@ -65,7 +94,13 @@ class Watch:
     ) -> None:
         if job.job_id in self._story.gone_at:
             raise Violation(f"{job.job_id} was deleted and is back")
-        rules.job_moves(was, job) if was else rules.job_begins(job)
+        if was:
+            rules.job_moves(was, job)
+        else:
+            rules.job_begins(job)
+            self._story.begins(job.job_id)
+        if job.document_encoding and job.document_id:
+            holdings.kept(job, self._s3.tags)
         rules.contiguous(job, rows, len(rows_were))
         rules.counters(job, rows)
         if job.status in ACTIVE:
@@ -78,9 +113,23 @@ class Watch:
             rules.tiles(job, rows, self._story.texts[job.job_id])
         if job.status not in ACTIVE and (was is None or was.status in ACTIVE):
             self._story.ended_at[job.job_id] = self._clock()
-            kept = self._objects[job.result_key].decode() if job.result_key else job.result or ""
+            kept = self._s3.objects[job.result_key].decode() if job.result_key else job.result or ""
             rules.job_ends(job, rows, kept)
-            rules.job_may_fail(job, self._settings, passed=self._clock())
+            rules.job_may_fail(job, self._settings, self._story.broken.get(job.job_id), passed=self._clock())
+            holdings.recorded(job, rows, self._s3.objects)
+
+    def _gone(self, jobs: list[JobRow], documents: list[DocumentRow]) -> None:
+        """What was deleted had to be, and its objects will be."""
+        ids = [*(job.job_id for job in jobs), *(document.document_id for document in documents)]
+        if not ids:
+            return
+        self._story.gone_at.update(dict.fromkeys(ids, self._clock()))
+        now = self._database.now()
+        for job in jobs:
+            holdings.job_may_go(job, self._settings, now, asked=job.job_id in self._story.to_be_erased)
+        for document in documents:
+            holdings.document_may_go(document, now)
+        holdings.noted(ids, self._s3.objects, read_deletions(self._database))
 
     def _row(self, actor: Process, was: ChunkRow, row: ChunkRow, job: JobRow, *, retried: bool) -> None:
         rules.chunk_moves(was, row, retried=retried)

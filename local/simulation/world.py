@@ -11,13 +11,14 @@ from random import Random
 from typing import Any
 
 from functions.core.documents.s3 import S3Documents
+from functions.core.documents.uploads import S3Uploads
 from functions.core.model import Metric
 from functions.core.queues.sqs import SqsQueues
 from functions.core.settings import Settings
 from functions.core.store.database import Database
 from functions.core.store.sql import SqlStore
 from functions.core.wiring import Parts, make_timing
-from local.simulation.aws import S3, SQS, SimulatedS3, SimulatedSqs
+from local.simulation.aws import S3, SQS, SimulatedSqs
 from local.simulation.bound import bound
 from local.simulation.calls import Calls
 from local.simulation.carried import Carried
@@ -36,6 +37,7 @@ from local.simulation.outages import Outages
 from local.simulation.process import Process
 from local.simulation.queue import SimulatedQueue
 from local.simulation.reconciler import Schedule
+from local.simulation.s3 import SimulatedS3
 from local.simulation.store import ToldStore
 from local.simulation.story import Story, Violation
 from local.simulation.trace import Trace
@@ -53,6 +55,11 @@ _DRAWN: dict[str, tuple[float, ...]] = {
     "plan_inline_chunks": (1, 3, 20),
     "plan_block": (1, 2, 5, 1_000),
     "inline_result_bytes": (40, 1_048_576),
+    "response_bytes": (200, 4_600_000),
+    "max_chunks": (100_000, 100_000, 8),
+    "max_live_jobs": (1_000, 1_000, 1),
+    "upload_life": (90.0, 86_400.0),
+    "retention_days": (0, 1),
     "max_park": (300.0, 86_400.0),
     "hint_after": (60.0, 300.0),
     "hint_cap": (240.0, 3_600.0),
@@ -100,13 +107,14 @@ class World:
     def _make_services(self) -> None:
         """What the product talks to, and who watches it."""
         self.queues = self._queues()
-        self.s3 = SimulatedS3(self.faults, self.random)
+        self.s3 = SimulatedS3(self.faults, self.random, self.clock, self.loop.violations)
         by_name = {queue.name: queue for queue in self.queues.values()}
         self.sqs = SimulatedSqs(by_name, self.faults, self.random, self.story.owners, self.loop.violations)
         self.metered: Counter[Metric] = Counter()
         self.watch = Watch(
-            self.database, self.story, self.trace, self.clock, self.s3.objects, self.loop.violations, self.settings
+            self.database, self.story, self.trace, self.clock, self.s3, self.loop.violations, self.settings
         )
+        self.s3.needed = self.watch.needed
         self.calls = Calls(self.story, self.watch, crash_limit=self.settings.crash_limit)
         self.model = SimulatedModel(
             self.faults, self.outages, self.random, self.story, self.calls, self.trace, self.fate,
@@ -128,12 +136,12 @@ class World:
         queues = list(self.queues.values())
         self.disturbances = Disturbances(queues, self.mappings, self.faults, self.random, self.trace, self.ends)
         self.ending = Ending(
-            self.functions, self.faults, self.watch, self.schedule, queues, self.s3.objects, self.story, self.model,
-            self.clock, self.patience, self.metered,
+            self.functions, self.faults, self.watch, self.schedule, queues, self.s3, self.story, self.model,
+            self.clock, self.patience, self.metered, self.database, self.settings,
         )  # fmt: skip
         self.clients = Clients(
-            self.functions, self.random, self.story, self.trace, self.clock, last=self.ends * 0.6,
-            restless=self.random.choice(_RESTLESS), patience=self.patience,
+            self.functions, self.random, self.story, self.trace, self.clock, self.s3, self.settings,
+            last=self.ends * 0.6, restless=self.random.choice(_RESTLESS), patience=self.patience,
         )  # fmt: skip
 
     def clock(self) -> float:
@@ -164,6 +172,7 @@ class World:
                 finalize_queue=self.settings.finalize_queue,
             ),
             documents=S3Documents(s3, to_s3, bucket="bucket"),
+            uploads=S3Uploads(s3, to_s3, bucket="bucket"),
             providers=ModelOf(process, self.model),
             meter=SimulatedMeter(self.metered),
             random=random,
@@ -196,15 +205,9 @@ class World:
         await self.ending.run()
 
     def _outcomes(self) -> Counter[str]:
-        jobs = Counter(f"job {job.status}" for job in self.watch.jobs.values())
-        chunks = Counter(f"chunk {row.status}" for rows in self.watch.chunks.values() for row in rows)
-        return (
-            self.story.outcomes
-            + self.functions.counts
-            + jobs
-            + chunks
-            + Counter({"job deleted": len(self.story.gone_at)})
-        )
+        ends = self.ending.ends or self.watch.tally()
+        erased = Counter({"job deleted": len(self.story.erased)})
+        return self.story.outcomes + self.functions.counts + ends + erased
 
     def _queues(self) -> dict[str, SimulatedQueue]:
         """The template's queues by logical id."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
+
+from functions.core.errors import Misconfigured
 
 revision = "0003"
 down_revision = "0002"
@@ -12,6 +14,8 @@ depends_on = None
 
 _JOB_COLUMNS = ("document_id", "document_etag", "document_version", "document_skip", "document_encoding",
                 "transcode_upload", "overlap_chars", "records_bytes")  # fmt: skip
+_JOBS = sa.table("analysis_jobs", sa.column("job_id"), sa.column("document_id"))
+_CHUNKS = sa.table("chunk_records", sa.column("job_id"))
 _LIVE = "status IN ('PENDING', 'PROCESSING')"
 
 
@@ -35,7 +39,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The tables of 0002."""
+    """The tables of 0002. Raises Misconfigured when jobs would be lost that nobody agreed to lose.
+
+    Idempotency keys are forgotten, and so is what is left to delete; uploads that wait for a job go by the bucket's
+    lifecycle rule.
+    """
+    _lose_jobs_of_uploads(op.get_bind(), drop_new_jobs=context.config.attributes["drop_new_jobs"])
     for name, table in (("ix_chunks_open", "chunk_records"), ("ix_jobs_finished", "analysis_jobs"),
                         ("ix_jobs_live", "analysis_jobs")):  # fmt: skip
         op.drop_index(name, table)
@@ -44,6 +53,19 @@ def downgrade() -> None:
     op.drop_column("chunk_records", "sha256")
     for column in reversed(_JOB_COLUMNS):
         op.drop_column("analysis_jobs", column)
+
+
+def _lose_jobs_of_uploads(connection: sa.Connection, *, drop_new_jobs: bool) -> None:
+    """The revision before would read an upload from its first byte, whatever lies there by then."""
+    of_uploads = sa.select(_JOBS.c.job_id).where(_JOBS.c.document_id.is_not(None))
+    lost = connection.scalar(sa.select(sa.func.count()).select_from(of_uploads.subquery()))
+    if lost and not drop_new_jobs:
+        raise Misconfigured(
+            f"{lost} jobs analyse uploads, which the revision before knows nothing of: delete them first, or, to lose "
+            "them and leave their objects in the bucket, say `-x drop_new_jobs=yes`"
+        )
+    for table in (_CHUNKS, _JOBS):
+        connection.execute(sa.delete(table).where(table.c.job_id.in_(of_uploads)))
 
 
 def _create_documents() -> None:

@@ -10,10 +10,13 @@ from typing import Any, cast
 from functions.core.errors import DocumentMissing, Rejected
 from functions.core.ids import new_job_id
 from functions.core.meter import Unmetered
-from functions.core.model import ChunkError, ChunkHint, JobView, NewJob, PlanHint, Span
+from functions.core.model import ChunkError, ChunkHint, Earlier, JobView, NewJob, PlanHint, Source, Span, Standing
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.settings import Settings
 from functions.core.wiring import Parts
+from tests.fakes.shelf import MemoryDocuments, MemoryUploads
+
+IDLE = Standing(live_jobs=0, live_chunks=0, earlier=None)
 
 
 @dataclass
@@ -29,6 +32,8 @@ class World:
     errors: dict[str, list[ChunkError]] = field(default_factory=dict)
     plans: list[str] = field(default_factory=list)
     content_types: set[str] = field(default_factory=set)
+    standing: Standing = IDLE
+    faster: Earlier | None = None  # the job that an idempotency key has made between the look and the commit
 
     def note(self, effect: str) -> None:
         """Note an effect, or fail instead."""
@@ -51,6 +56,7 @@ class World:
             store=cast("Store", FakeStore(self)),
             queues=cast("Queues", FakeQueues(self)),
             documents=cast("Documents", FakeDocuments(self)),
+            uploads=MemoryUploads(MemoryDocuments(self.objects)),
             providers=cast("Providers", FakeProviders()),
             meter=Unmetered(),
             random=Random(1),
@@ -64,10 +70,17 @@ class FakeStore:
 
     world: World
 
-    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> None:
-        """Keep the job."""
+    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
+        """Nothing is under way, and no key is known, unless the world says otherwise."""
+        self.world.note("standing")
+        return self.world.standing
+
+    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
+        """Keep the job, unless another request was faster."""
         self.world.note("commit")
-        self.world.jobs.append((job, spans))
+        if self.world.faster is None:
+            self.world.jobs.append((job, spans))
+        return self.world.faster
 
     async def job(self, job_id: str, owner: str) -> JobView | None:
         """The job of that owner."""
@@ -114,16 +127,17 @@ class FakeDocuments:
         self.world.objects[key] = data
         self.world.content_types.add(content_type)
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, version: str | None = None) -> None:
         """Drop the object."""
         self.world.note("delete")
         self.world.objects.pop(key, None)
 
-    async def read(self, key: str, byte_start: int, byte_end: int) -> bytes:
+    async def read(self, source: Source, byte_start: int, byte_end: int) -> bytes:
         """A range of the object."""
-        if key not in self.world.objects:
-            raise DocumentMissing(key)
-        return self.world.objects[key][byte_start:byte_end]
+        self.world.note("read object")
+        if source.key not in self.world.objects:
+            raise DocumentMissing(source.key)
+        return self.world.objects[source.key][byte_start:byte_end]
 
     async def presign(self, key: str, *, seconds: int) -> str:
         """A link that names the key and how long it lives."""

@@ -8,6 +8,7 @@ import itertools
 import secrets
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from random import Random
 from typing import Any, TypeVar
 
@@ -18,15 +19,16 @@ from functions.chunk_worker.worker import process
 from functions.core.chunking import split
 from functions.core.ids import RANDOM_BITS, job_id_of
 from functions.core.jobs import ACTIVE_JOB, ChunkStatus, JobStatus, Progress, outcome
+from functions.core.keys import upload_key
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, JobView, NewJob, PlanHint, Source
+from functions.core.model import ChunkHint, DocumentView, JobView, NewDocument, NewJob, PlanHint, Source
 from functions.core.ports import Runner
 from functions.core.settings import Settings
 from functions.core.sqs_event import Record
 from functions.core.store.database import Database
 from functions.core.store.engines import Engines, make_engines, wall_clock
 from functions.core.store.sql import SqlStore
-from functions.core.store.tables import chunks, jobs, metadata
+from functions.core.store.tables import chunks, deletions, documents, idempotency_keys, jobs, metadata
 from functions.core.threads import on_threads
 from functions.core.wiring import Parts, make_timing
 from functions.finalizer.finalize import finalize
@@ -35,7 +37,7 @@ from functions.reconciler.sweep import Pass
 from tests.fakes.mail import MemoryQueues
 from tests.fakes.meter import MemoryMeter
 from tests.fakes.script import Script
-from tests.fakes.shelf import MemoryDocuments
+from tests.fakes.shelf import MemoryDocuments, MemoryUploads, etag_of
 
 T = TypeVar("T")
 SETTINGS = {
@@ -49,6 +51,9 @@ SETTINGS = {
 _TIMES = {
     jobs: ("plan_lease_until", "plan_due_at", "finalize_due_at", "finalize_lease_until"),
     chunks: ("lease_until", "not_before", "hint_due_at", "parked_since"),
+    documents: ("expires_at",),
+    deletions: ("due_at",),
+    idempotency_keys: ("created_at",),
 }
 
 
@@ -76,6 +81,10 @@ class Stage:
     meter: MemoryMeter = field(default_factory=MemoryMeter)
     deadline: FixedDeadline = field(default_factory=FixedDeadline)
     numbers: Iterable[int] = field(default_factory=itertools.count)
+    uploads: MemoryUploads = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.uploads = MemoryUploads(self.documents)
 
     @classmethod
     def on(
@@ -96,7 +105,15 @@ class Stage:
     def parts(self) -> Parts:
         """What the rooms get."""
         return Parts(
-            self.settings, self.store, self.queues, self.documents, self.model, self.meter, Random(1), self.new_job_id
+            settings=self.settings,
+            store=self.store,
+            queues=self.queues,
+            documents=self.documents,
+            uploads=self.uploads,
+            providers=self.model,
+            meter=self.meter,
+            random=Random(1),
+            new_job_id=self.new_job_id,
         )
 
     def new_job_id(self) -> str:
@@ -128,6 +145,39 @@ class Stage:
         else:
             self.run(self.queues.send_plan(PlanHint(job_id, 0)))
         return job_id
+
+    def upload(self, data: bytes, *, content_type: str = "text/plain; charset=utf-8") -> DocumentView:
+        """An upload that has arrived, and that no job has taken yet."""
+        document_id = self.new_job_id()
+        key = upload_key(document_id)
+        self.documents.objects[key] = data
+        self.uploads.tagged.add(key)
+        digest = sha256(data).hexdigest()
+        offered = NewDocument(document_id, "local", key, content_type, len(data), digest, parts=(), upload_id=None)
+        return self.run(self.store.create_document(offered))
+
+    def submit_upload(self, document: DocumentView, *, max_chunk_chars: int = 4, max_attempts: int = 3) -> str:
+        """A job of an upload as the api room makes it; its plan message is sent. The job_id. Raises DocumentMissing."""
+        job = self.job_of_upload(document, max_chunk_chars=max_chunk_chars, max_attempts=max_attempts)
+        self.run(self.store.create_job(job, None))
+        self.run(self.queues.send_plan(PlanHint(job.job_id, 0)))
+        return job.job_id
+
+    def job_of_upload(self, document: DocumentView, *, max_chunk_chars: int = 4, max_attempts: int = 3) -> NewJob:
+        """What the api room would write of one."""
+        return NewJob(
+            job_id=self.new_job_id(),
+            owner="local",
+            model="script",
+            instructions=None,
+            max_chunk_chars=max_chunk_chars,
+            max_attempts=max_attempts,
+            source=Source(document.key, etag_of(self.documents.objects[document.key])),
+            document_chars=0,
+            document_bytes=document.size,
+            bom_removed=False,
+            document_id=document.document_id,
+        )
 
     def job(self, job_id: str) -> JobView:
         """The job as GET sees it."""
@@ -252,7 +302,7 @@ class Stage:
         done = [row for row in rows if row.status == ChunkStatus.COMPLETED]
         failed = [row for row in rows if row.status == ChunkStatus.FAILED]
         assert (job.chunks_completed, job.chunks_failed) == (len(done), len(failed))
-        data, position = self.documents.objects.get(f"documents/{job_id}", b""), 0
+        data, position = self.documents.objects.get(job.document_key, b"")[job.document_skip :], 0
         for row in rows:
             assert row.byte_start == position
             position = row.byte_end

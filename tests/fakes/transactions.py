@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import insert
 
 from functions.core.chunking import split
 from functions.core.ids import job_id_of
-from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, FinalizeTask, NewJob, Plan, PlanHint, Source
+from functions.core.model import (
+    ChunkHint,
+    ChunkResult,
+    Claim,
+    Failure,
+    FinalizeTask,
+    Idempotency,
+    NewDocument,
+    NewJob,
+    PartSize,
+    Plan,
+    PlanHint,
+)
 from functions.core.store.sql import SqlStore
 from functions.core.store.tables import legacy_documents
 from tests.fakes.stage import Stage
@@ -91,14 +104,66 @@ def ended(stage: Known) -> str:
     return job_id
 
 
+def kept(stage: Known) -> NewJob:
+    """A job of an upload, under an idempotency key, that nobody has written down yet."""
+    job = stage.job_of_upload(stage.upload(TEXT.encode()))
+    return replace(job, idempotency=Idempotency("key", "f" * 64))
+
+
+def looked(stage: Known) -> Plan:
+    """A plan of an upload that has just begun."""
+    plan = stage.run(stage.store.begin_plan(stage.submit_upload(stage.upload(TEXT.encode()))))
+    assert plan
+    return plan
+
+
 # -- the api
 
 
 @way
+def standing(stage: Known) -> Call:
+    stage.run(stage.store.create_job(kept(stage), None))
+    return lambda store: store.standing("local", "key")
+
+
+@way
 def create_job(stage: Known) -> Call:
-    job_id = stage.new_job_id()
-    job = NewJob(job_id, "local", "script", None, 4, 3, Source(f"documents/{job_id}"), 12, 12, bom_removed=False)
+    job = kept(stage)
     return lambda store: store.create_job(job, split(TEXT, 4))
+
+
+@way
+def create_document(stage: Known) -> Call:
+    document_id = stage.new_job_id()
+    parts = (PartSize(5 << 20, "0" * 64), PartSize(7, "1" * 64))
+    key = f"uploads/{document_id}"
+    document = NewDocument(document_id, "local", key, "text/plain", (5 << 20) + 7, None, parts, "upload")
+    return lambda store: store.create_document(document)
+
+
+@way
+def document(stage: Known) -> Call:
+    document_id = stage.upload(TEXT.encode()).document_id
+    return lambda store: store.document(document_id, "local")
+
+
+@way
+def list_jobs(stage: Known) -> Call:
+    ended(stage)
+    stage.submit(TEXT)
+    return lambda store: store.list_jobs("local", status=None, before=None, limit=10)
+
+
+@way
+def chunk_page(stage: Known) -> Call:
+    job_id = complete_job(stage)
+    return lambda store: store.chunk_page(job_id, after=-1, limit=10, status=None, result_bytes=100)
+
+
+@way
+def finished_prefix(stage: Known) -> Call:
+    job_id = complete_job(stage)
+    return lambda store: store.finished_prefix(job_id)
 
 
 @way
@@ -133,7 +198,7 @@ def retry(stage: Known) -> Call:
 
 @way
 def delete(stage: Known) -> Call:
-    job_id = ended(stage)
+    job_id = looked(stage).job_id
     return lambda store: store.delete(job_id, "local")
 
 
@@ -144,6 +209,21 @@ def delete(stage: Known) -> Call:
 def begin_plan(stage: Known) -> Call:
     job_id = stage.submit(TEXT, planned=False)
     return lambda store: store.begin_plan(job_id)
+
+
+@way
+def learn_document(stage: Known) -> Call:
+    plan = looked(stage)
+    source = replace(plan.source, skip=3)
+    return lambda store: store.learn_document(
+        plan, source=source, encoding="utf-8", document_bytes=9, bom_removed=True
+    )
+
+
+@way
+def begin_transcode(stage: Known) -> Call:
+    plan = looked(stage)
+    return lambda store: store.begin_transcode(plan, "upload")
 
 
 @way
@@ -344,6 +424,45 @@ def stuck_jobs(stage: Known) -> Call:
     stage.submit(TEXT)
     stage.pass_time(4_000)
     return lambda store: store.stuck_jobs(quiet=0, longest=1e6, grace=0)
+
+
+# -- retention
+
+
+@way
+def expire_job(stage: Known) -> Call:
+    job_id = looked(stage).job_id
+    stage.cancel(job_id)
+    stage.change_job(job_id, finished_at=1)
+    return lambda store: store.expire_job(seconds=60)
+
+
+@way
+def expire_documents(stage: Known) -> Call:
+    stage.upload(TEXT.encode())
+    stage.pass_time(90_000)
+    return lambda store: store.expire_documents(10)
+
+
+@way
+def forget_keys(stage: Known) -> Call:
+    stage.run(stage.store.create_job(kept(stage), None))
+    stage.pass_time(90_000)
+    return lambda store: store.forget_keys(seconds=86_400, limit=10)
+
+
+@way
+def due_deletions(stage: Known) -> Call:
+    stage.run(stage.store.delete(ended(stage), "local"))
+    stage.pass_time(4_000)
+    return lambda store: store.due_deletions(10)
+
+
+@way
+def deleted(stage: Known) -> Call:
+    left = stage.run(stage.store.delete(ended(stage), "local"))
+    assert left
+    return lambda store: store.deleted(left[:2])
 
 
 # -- a laptop's restart, and the service that was replaced

@@ -11,6 +11,7 @@ from botocore import xform_name
 
 from tests.infra.code import Code, Place, literals
 
+_TYPES = "mypy_boto3_"
 _BY_CLIENT = {"bedrock-runtime": "Converse"}  # called for us by a library, which gets the client
 _SIGNED = {"rds": ("generate_db_auth_token", "rds-db:connect")}  # no call, and a right all the same
 
@@ -31,8 +32,13 @@ def services_and_calls(code: Code, place: Place) -> set[tuple[str, str]]:
 
 
 def _clients(tree: ast.AST) -> set[str]:
-    """The services that a module makes clients for."""
-    return {
+    """The services that a module makes clients for, or is handed them by their types."""
+    typed = {
+        node.module.split(".")[0].removeprefix(_TYPES).replace("_", "-")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_TYPES)
+    }
+    return typed | {
         str(node.args[0].value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)

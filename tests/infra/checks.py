@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.infra.check_alarms import alarms, service
+from tests.infra.check_bucket import lifecycle, pages
 from tests.infra.check_queues import mappings, numbers, queues
 from tests.infra.check_rooms import environment, functions, handlers, migration
 from tests.infra.check_stacks import answers, endpoints, nested_stacks, preflight, wildcards
@@ -11,5 +12,5 @@ from tests.infra.world import Check
 
 CHECKS: tuple[Check, ...] = (
     handlers, environment, numbers, queues, mappings, functions, alarms, service, migration, nested_stacks, wildcards,
-    preflight, endpoints, answers, ways, doors, sign_in, endings, front, tls, key,
+    preflight, endpoints, answers, ways, doors, sign_in, endings, front, tls, key, lifecycle, pages,
 )  # fmt: skip

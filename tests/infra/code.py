@@ -86,6 +86,10 @@ class Code:
         wanted = self._methods(Place(PORTS, protocol))
         return [place for place in self._classes if place.module != PORTS and wanted and wanted <= self._methods(place)]
 
+    def kinds(self, name: str) -> set[str]:
+        """The classes that a variable, parameter or field of this name is annotated with, or made from."""
+        return {place.name for place in self._bearers.get(name, ())}
+
     def _of(self, module: Module, node: ast.AST, within: str | None) -> Iterator[Place]:
         imports = {**module.imports, **_imports(node)}
         for each in ast.walk(node):

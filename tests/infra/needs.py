@@ -25,6 +25,7 @@ _ACTIONS = {
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
     "HeadObject": "GetObject",
+    "ListParts": "ListMultipartUploadParts",
     "DeleteObjects": "DeleteObject",
     "ListObjectsV2": "ListBucket",
     "HeadBucket": "ListBucket",
@@ -50,7 +51,19 @@ KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 _QUEUE = re.compile(r"_?(\w+)_queue")
 _SECRET = re.compile(r"\w+_secret")
 _USER = re.compile(r"://(\w+)@")
-_OBJECTS = {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}
+_TAGGED = {keys.upload_key("")}  # nothing else bears a tag
+_MADE_WITH = {
+    "Source": ("Source", "NewDocument"),
+    "DocumentView": ("NewDocument",),
+    "Deletion": ("Deletion", "NewDocument"),
+}
+"""Records that bear a key → those that the database got it from."""
+_VERSIONED = {
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:DeleteObject": "s3:DeleteObjectVersion",
+    "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+}
+"""Beside the right to the object: to the version that `VersionId` names."""
 
 
 @dataclass(frozen=True, order=True)
@@ -107,33 +120,73 @@ class Needs:
 
     def _bucket(self, function: Function, reached: set[Place]) -> Iterator[Need]:
         (bucket,) = _places(function, "bucket")
-        for method in self._port_methods("Documents", reached):
-            calls = {call for place in self._inside(method) for call in self._calls(place)}
-            for action in {action_of("s3", call) for call in calls}:
-                for prefix in self._prefixes(function, reached, method.name.partition(".")[2]):
-                    if action in _OBJECTS:
-                        yield Need(action, f"{bucket}/{prefix}*", str(method))
-                    if action == "s3:GetObject":  # or a missing object is a 403, as if the bucket were away
-                        yield Need("s3:ListBucket", bucket, "to tell a missing object from a forbidden one")
+        for port in ("Documents", "Uploads"):
+            for method in self._port_methods(port, reached):
+                for place, call in self._calls_of(port.lower(), method.name.partition(".")[2], reached):
+                    prefixes = self._prefixes(place, call.args[0])
+                    for action in self._actions(method, call):
+                        for prefix in prefixes & _TAGGED if "Tagging" in action else prefixes:
+                            yield Need(action, f"{bucket}/{prefix}*", str(method))
+                        if action == "s3:GetObject":  # or a missing object is a 403, as if the bucket were away
+                            yield Need("s3:ListBucket", bucket, "to tell a missing object from a forbidden one")
 
-    def _prefixes(self, function: Function, reached: set[Place], method: str) -> set[str]:
-        """Where the room's calls of a method of `documents` lead; if that is not said, all that its own code names."""
-        found: set[str] = set()
-        for place in reached:
-            for node in self.code.nodes(place) if not place.module.startswith("functions.core.documents") else ():
-                for each in ast.walk(node):
-                    if _is_call_of(each, "documents", method):
-                        assert isinstance(each, ast.Call)
-                        key = bare(each.args[0])
-                        found |= {_prefixes_of_keys()[key]} if key in _prefixes_of_keys() else self._mentioned(function)
+    def _actions(self, method: Place, call: ast.Call) -> set[str]:
+        """What one call of a method of the bucket asks for."""
+        inside = self._inside(method)
+        found = {action_of("s3", each) for place in inside for each in self._calls(place)}
+        if "VersionId" in _parameters(node for place in inside for node in self.code.nodes(place)) and _versioned(call):
+            found |= {_VERSIONED[action] for action in found if action in _VERSIONED}
+        if "Tagging" in _parameters(self.code.nodes(method)) and not _says(call, "from_client", False):
+            found.add("s3:PutObjectTagging")
         return found
 
-    def _mentioned(self, function: Function) -> set[str]:
-        """The prefixes whose keys the room's own modules name."""
-        trees = [
-            each.tree for name, each in self.code.modules.items() if name.startswith(f"functions.{function.room}.")
-        ]
-        names = {bare(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
+    def _calls_of(self, receiver: str, method: str, reached: Iterable[Place]) -> Iterator[tuple[Place, ast.Call]]:
+        """Where the code outside of the adapters calls a method of `documents` or `uploads`."""
+        for place in sorted(reached):
+            if not place.module.startswith("functions.core.documents"):
+                for each in (node for top in self.code.nodes(place) for node in ast.walk(top)):
+                    if isinstance(each, ast.Call) and _is_call_of(each, receiver, method):
+                        yield place, each
+
+    def _prefixes(self, place: Place, key: ast.expr, known: frozenset[str] = frozenset()) -> set[str]:
+        """Where a key leads: it is made there, or taken from a record, or its place or module says which there are."""
+        key = self._assigned(place, key)
+        if isinstance(key, ast.Call) and bare(key) in _MADE_WITH:  # Source(key)
+            key = key.args[0]
+        if bare(key) in _prefixes_of_keys():
+            return {_prefixes_of_keys()[bare(key)]}
+        bearer = key.value if isinstance(key, ast.Attribute) and key.attr == "key" else key
+        for kind in sorted((self.code.kinds(bare(bearer)) & _MADE_WITH.keys()) - known):
+            return self._made(kind, known | {kind})
+        package = [each for each in self.code.places() if _package(each) == _package(place)]
+        module = [each for each in package if each.module == place.module]
+        return self._named([place]) or self._named(module) or self._named(package)
+
+    def _assigned(self, place: Place, key: ast.expr) -> ast.expr:
+        """What a variable of the place is given there."""
+        for node in (each for top in self.code.nodes(place) for each in ast.walk(top)):
+            match node, key:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Name(id=asked) if name == asked:
+                    return value
+        return key
+
+    def _made(self, kind: str, known: frozenset[str]) -> set[str]:
+        """Where the keys of such records lead, but for those that are made to be read at once."""
+        found: set[str] = set()
+        for place in self.code.places():
+            nodes = [node for top in self.code.nodes(place) for node in ast.walk(top)]
+            read = [
+                node.args[0] for node in nodes if isinstance(node, ast.Call) and _is_call_of(node, "documents", "read")
+            ]
+            for node in nodes:
+                if isinstance(node, ast.Call) and bare(node) in _MADE_WITH[kind] and node not in read:
+                    found |= self._prefixes(place, _key_of(node), known)
+        return found
+
+    def _named(self, places: Iterable[Place]) -> set[str]:
+        """The prefixes of the keys that some places name."""
+        nodes = (node for place in places for top in self.code.nodes(place) for node in ast.walk(top))
+        names = {bare(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)}
         return {prefix for name, prefix in _prefixes_of_keys().items() if name in names}
 
     def _others(self, function: Function, reached: set[Place]) -> Iterator[Need]:
@@ -173,14 +226,16 @@ class Needs:
         )
 
     def _inside(self, method: Place) -> set[Place]:
-        """A method and what it leads to in its own module."""
+        """A method and what it leads to in its own package."""
         found: set[Place] = set()
         waiting = [method]
         while waiting:
             place = waiting.pop()
             if place not in found:
                 found.add(place)
-                waiting += [each for each in self.code.mentions(place) if each.module == method.module and each.name]
+                waiting += [
+                    each for each in self.code.mentions(place) if each.name and _package(each) == _package(method)
+                ]
         return found
 
     def _calls(self, place: Place) -> set[str]:
@@ -228,6 +283,44 @@ def _attributes(code: Code, places: Iterable[Place]) -> set[str]:
         for node in ast.walk(top)
         if isinstance(node, ast.Attribute)
     }
+
+
+def _package(place: Place) -> str:
+    return place.module.rpartition(".")[0]
+
+
+def _key_of(made: ast.Call) -> ast.expr:
+    """The key that a record is made with."""
+    return next((each.value for each in made.keywords if each.arg == "key"), None) or made.args[0]
+
+
+def _versioned(call: ast.Call) -> bool:
+    """Whether a call may name a version: of a record, and not of a key alone."""
+    source = call.args[0]
+    alone = isinstance(source, ast.Call) and len(source.args) + len(source.keywords) == 1  # Source(key)
+    of_a_record = bare(call.func) in ("read", "keep") and not alone
+    return of_a_record or any(each.arg == "version" for each in call.keywords)
+
+
+def _parameters(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names under which a request is told something: keywords, and keys of dictionaries that are made or filled."""
+    found: set[str] = set()
+    for node in (each for top in nodes for each in ast.walk(top)):
+        match node:
+            case ast.keyword(arg=str(name)):
+                found.add(name)
+            case ast.Dict(keys=keys):
+                found |= {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+            case ast.Subscript(slice=ast.Constant(value=str(name)), ctx=ast.Store()):
+                found.add(name)
+    return found
+
+
+def _says(call: ast.Call, name: str, value: object) -> bool:
+    return any(
+        each.arg == name and isinstance(each.value, ast.Constant) and each.value.value is value
+        for each in call.keywords
+    )
 
 
 def _is_call_of(node: ast.AST, receiver: str, method: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra import check_alarms, check_queues, check_rooms, check_stacks, check_ways
+from tests.infra import check_alarms, check_bucket, check_queues, check_rooms, check_stacks, check_ways
 from tests.infra.checks import CHECKS
 from tests.infra.world import Broken, Check, World
 
@@ -62,6 +62,7 @@ def test_template_settings_and_rooms_agree(check: Check, world: World) -> None:
         (check_stacks.preflight, TEMPLATE, ('RouteKey: "OPTIONS /{proxy+}"', 'RouteKey: "OPTIONS /v1"'), "preflights meet the authorizer"),
         (check_stacks.endpoints, NETWORK, ('"sqs:ChangeMessageVisibility", ', ""), "SqsEndpoint does not let sqs:ChangeMessageVisibility through"),
         (check_stacks.endpoints, NETWORK, ('"s3:AbortMultipartUpload"', '"s3:GetObjectTagging"'), "S3Endpoint does not let s3:AbortMultipartUpload through"),
+        (check_stacks.endpoints, NETWORK, ('"s3:DeleteObjectVersion", ', ""), "S3Endpoint does not let s3:DeleteObjectVersion through"),
         (check_ways.ways, NETWORK, ("${AWS::Region}.sqs", "${AWS::Region}.sns"), "no endpoint for sqs"),
         (check_ways.ways, NETWORK, ("${AWS::Region}.secretsmanager", "${AWS::Region}.ssm"), "no endpoint for secretsmanager"),
         (check_ways.ways, NETWORK, ("${AWS::Region}.s3", "${AWS::Region}.s3express"), "no endpoint for s3"),
@@ -77,6 +78,16 @@ def test_template_settings_and_rooms_agree(check: Check, world: World) -> None:
         (check_ways.tls, TEMPLATE, ("!Ref FinalizeDeadLetterQueue]\n      PolicyDocument", "!Ref PlanQueue]\n      PolicyDocument"), "FinalizeDeadLetterQueue takes requests without TLS"),
         (check_ways.tls, TEMPLATE, ("aws:SecureTransport", "aws:SecureTransit"), "Documents takes requests without TLS"),
         (check_ways.key, TEMPLATE, ('!Sub "sqs.${AWS::Region}.amazonaws.com"', '!Sub "sns.${AWS::Region}.amazonaws.com"'), "does not let sqs use the key"),
+        (check_bucket.lifecycle, TEMPLATE, ("DaysAfterInitiation: 2", "DaysAfterInitiation: 1"), "keeps unfinished multipart uploads for [1] days"),
+        (check_bucket.lifecycle, TEMPLATE, ("Value: unclaimed}", "Value: claimed}"), "no rule for objects tagged piecewise=unclaimed"),
+        (check_bucket.lifecycle, TEMPLATE, ("            ExpirationInDays: 7", "            ExpirationInDays: 1"), "that leaves them 86400 s"),
+        (check_bucket.lifecycle, TEMPLATE, ("            Prefix: uploads/", "            Prefix: documents/"), "is not for uploads/"),
+        (check_bucket.lifecycle, TEMPLATE, ("            AbortIncompleteMultipartUpload:", "            ExpirationInDays: 30\n            AbortIncompleteMultipartUpload:"), "lets objects go that a job may still need"),
+        (check_bucket.lifecycle, TEMPLATE, ("            NoncurrentVersionExpiration: {NoncurrentDays: 1}\n", ""), "would keep earlier versions"),
+        (check_bucket.pages, TEMPLATE, ("x-amz-checksum-sha256, x-amz-tagging]", "x-amz-tagging]"), "no page send x-amz-checksum-sha256"),
+        (check_bucket.pages, TEMPLATE, ("AllowedOrigins: !Ref CorsOrigins", 'AllowedOrigins: ["*"]'), "pages of every origin upload"),
+        (check_bucket.pages, TEMPLATE, ("AllowedMethods: [GET, HEAD]", "AllowedMethods: [GET]"), "follow a link to a result"),
+        (check_bucket.pages, TEMPLATE, ("ExposedHeaders: [etag]", "ExposedHeaders: [date]"), "shows pages no ETag"),
         (check_stacks.answers, NETWORK, ("cloudformation-custom-resource-response-", "cloudformation-"), "the migration's answer to CloudFormation"),
     ],
 )  # fmt: skip

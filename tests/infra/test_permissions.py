@@ -68,6 +68,17 @@ def test_what_rooms_need_is_read_from_the_code(world: World) -> None:
     assert ("s3:PutObject", "Documents/documents/*") in of["api"]
     assert ("s3:PutObject", "Documents/results/*") in of["finalizer"]
     assert ("s3:AbortMultipartUpload", "Documents/results/*") in of["finalizer"]
+    assert ("s3:PutObjectTagging", "Documents/results/*") not in of["finalizer"]
+    assert ("s3:PutObjectTagging", "Documents/uploads/*") in of["api"]
+    assert ("s3:GetObjectVersion", "Documents/uploads/*") in of["chunk_worker"]
+    assert ("s3:GetObjectVersion", "Documents/results/*") not in of["api"]
+    assert ("s3:DeleteObjectTagging", "Documents/uploads/*") in of["planner"]
+    assert ("s3:DeleteObjectTagging", "Documents/documents/*") not in of["planner"]
+    assert {resource for action, resource in of["reconciler"] if action == "s3:DeleteObjectVersion"} == {
+        "Documents/documents/*",
+        "Documents/results/*",
+        "Documents/uploads/*",
+    }
     assert ("sqs:ChangeMessageVisibility", "ChunkQueue") in of["chunk_worker"]
     assert ("s3:ListBucket", "Documents") in of["planner"]
     assert ("rds-db:connect", "dbuser/piecewise_app") in of["dead_letter"]
@@ -81,7 +92,15 @@ def test_what_rooms_need_is_read_from_the_code(world: World) -> None:
 @pytest.mark.parametrize(
     ("room", "change", "finding"),
     [
-        ("api", ('["s3:PutObject", "s3:DeleteObject"], Resource: !Sub "${Documents.Arn}/documents/*"', '["s3:DeleteObject"], Resource: !Sub "${Documents.Arn}/documents/*"'), "s3:PutObject on Documents/documents/* is missing"),
+        ("api", ('Action: "s3:PutObject", Resource: !Sub "${Documents.Arn}/documents/*"', 'Action: "s3:PutObject", Resource: !Sub "${Documents.Arn}/uploads/*"'), "s3:PutObject on Documents/documents/* is missing"),
+        ("api", ('"s3:PutObjectTagging", ', ""), "s3:PutObjectTagging on Documents/uploads/* is missing"),
+        ("api", (', "s3:ListMultipartUploadParts"]', "]"), "s3:ListMultipartUploadParts on Documents/uploads/* is missing"),
+        ("api", ('"s3:DeleteObjectVersion", ', ""), "s3:DeleteObjectVersion on Documents/uploads/* is missing"),
+        ("planner", ('["s3:GetObject", "s3:GetObjectVersion"]', '"s3:GetObject"'), "s3:GetObjectVersion on Documents/uploads/* is missing"),
+        ("planner", ('"s3:DeleteObjectVersionTagging"', '"s3:GetObjectVersionTagging"'), "s3:DeleteObjectVersionTagging on Documents/uploads/* is missing"),
+        ("planner", ('["s3:PutObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]', '["s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"]'), "s3:PutObject on Documents/documents/* is missing"),
+        ("chunk_worker", ('[!Sub "${Documents.Arn}/documents/*", !Sub "${Documents.Arn}/uploads/*"]', '!Sub "${Documents.Arn}/documents/*"'), "s3:GetObject on Documents/uploads/* is missing"),
+        ("reconciler", ('!Sub "${Documents.Arn}/results/*", !Sub "${Documents.Arn}/uploads/*"', '!Sub "${Documents.Arn}/uploads/*"'), "s3:DeleteObject on Documents/results/* is missing"),
         ("api", ("Resource: [!GetAtt PlanQueue.Arn, !GetAtt ChunkQueue.Arn]}", "Resource: [!GetAtt ChunkQueue.Arn]}"), "sqs:SendMessage on PlanQueue is missing"),
         ("api", ("${Documents.Arn}/documents/*", "${Documents.Arn}/document/*"), "s3:PutObject on Documents/documents/* is missing"),
         ("chunk_worker", (', "sqs:ChangeMessageVisibility"]', "]"), "sqs:ChangeMessageVisibility on ChunkQueue is missing"),
@@ -108,7 +127,9 @@ def test_a_right_that_is_missing_is_seen(broken: Broken, room: str, change: tupl
     [
         ("api", ('["sqs:GetQueueUrl", "sqs:SendMessage"]', '["sqs:GetQueueUrl", "sqs:SendMessage", "sqs:PurgeQueue"]'), "api: sqs:PurgeQueue on ChunkQueue is granted"),
         ("api", ("Resource: [!GetAtt PlanQueue.Arn, !GetAtt ChunkQueue.Arn]}", "Resource: [!GetAtt PlanQueue.Arn, !GetAtt ChunkQueue.Arn, !GetAtt FinalizeQueue.Arn]}"), "api: sqs:SendMessage on FinalizeQueue is granted"),
-        ("planner", ('{Effect: Allow, Action: "s3:GetObject", Resource: !Sub "${Documents.Arn}/documents/*"}', '{Effect: Allow, Action: "s3:GetObject", Resource: !Sub "${Documents.Arn}/*"}'), "planner: s3:GetObject on Documents/* is granted"),
+        ("planner", ('[!Sub "${Documents.Arn}/documents/*", !Sub "${Documents.Arn}/uploads/*"]', '!Sub "${Documents.Arn}/*"'), "planner: s3:GetObject on Documents/* is granted"),
+        ("planner", ('Action: ["s3:DeleteObjectTagging",', 'Action: ["s3:PutObjectTagging", "s3:DeleteObjectTagging",'), "planner: s3:PutObjectTagging on Documents/uploads/* is granted"),
+        ("chunk_worker", ('[!Sub "${Documents.Arn}/documents/*", !Sub "${Documents.Arn}/uploads/*"]', '[!Sub "${Documents.Arn}/documents/*", !Sub "${Documents.Arn}/uploads/*", !Sub "${Documents.Arn}/results/*"]'), "chunk_worker: s3:GetObject on Documents/results/* is granted"),
         ("finalizer", ('"s3:AbortMultipartUpload", "s3:DeleteObject"]', '"s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject"]'), "finalizer: s3:GetObject on Documents/results/* is granted"),
         ("migrate", ("ManagedPolicyArns: [!Ref FunctionBasics]", "ManagedPolicyArns: [!Ref FunctionBasics, !Ref DatabaseUser]"), "migrate: rds-db:connect on dbuser/piecewise_app is granted"),
     ],

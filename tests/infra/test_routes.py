@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import pytest
@@ -27,12 +28,14 @@ SERVED = sorted(f"{method.upper()} {path}" for path, methods in APP.openapi()["p
 def asked(key: str) -> tuple[int, dict[str, Any]]:
     """The status for a request that no authorizer has seen, and the headers."""
     method, _, path = key.partition(" ")
-    answer = respond(APP, event(method, path.replace("{job_id}", "a" * 26)), cast("Any", FakeContext()))
+    answer = respond(APP, event(method, re.sub(r"{\w+}", "a" * 26, path)), cast("Any", FakeContext()))
     return answer["statusCode"], answer["headers"]
 
 
 def test_the_public_routes_are_the_three_that_show_no_ones_data() -> None:
-    assert PUBLIC - {PREFLIGHT} == {"GET /health", "GET /openapi.json", "GET /docs"}
+    """An HTTP API hands a HEAD to `$default` unless it has a route of its own."""
+    pages = ("/health", "/openapi.json", "/docs")
+    assert PUBLIC - {PREFLIGHT} == {f"{method} {page}" for method in ("GET", "HEAD") for page in pages}
 
 
 @pytest.mark.parametrize("key", sorted(PUBLIC - {PREFLIGHT}))
@@ -70,12 +73,19 @@ def test_a_page_of_another_origin_may_use_every_method_and_see_every_header_of_o
         for part in walk(api)
         if isinstance(part, dict) and "AllowOrigins" in part
     )
-    assert set(cors["AllowMethods"]) == {key.partition(" ")[0] for key in SERVED}
-    assert {"authorization", "content-type"} <= set(cors["AllowHeaders"])
+    methods = {key.partition(" ")[0] for key in SERVED}
+    assert set(cors["AllowMethods"]) == methods | {"HEAD"}  # that every GET answers too
+    operations = [operation for path in APP.openapi()["paths"].values() for operation in path.values()]
+    asked_for = {
+        each["name"].lower()
+        for operation in operations
+        for each in operation.get("parameters", ())
+        if each["in"] == "header"
+    }
+    assert asked_for - {"accept"} | {"authorization", "content-type"} <= set(cors["AllowHeaders"])
     headers = {
         name.lower()
-        for path in APP.openapi()["paths"].values()
-        for operation in path.values()
+        for operation in operations
         for answer in operation["responses"].values()
         for name in answer.get("headers", {})
     }

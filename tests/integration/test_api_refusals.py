@@ -9,13 +9,16 @@ import pytest
 
 from functions.api.app import create_app
 from functions.api.handler import respond
-from tests.fakes.api_world import World
+from functions.core.model import Standing
+from tests.fakes.api_world import IDLE, World
 from tests.fakes.gateway import REQUEST_ID, FakeContext, event, post_json, post_text
 
 
-def refused(made: dict[str, Any], **settings: Any) -> tuple[int, dict[str, str], dict[str, Any]]:
+def refused(
+    made: dict[str, Any], *, standing: Standing = IDLE, **settings: Any
+) -> tuple[int, dict[str, str], dict[str, Any]]:
     """Status, headers and problem of a refusal, which must have left no trace."""
-    world = World()
+    world = World(standing=standing)
     answer = respond(create_app(world.parts(**settings)), made, FakeContext())  # type: ignore[arg-type]
     body = json.loads(answer["body"])
     assert answer["headers"]["content-type"] == "application/problem+json"
@@ -24,7 +27,8 @@ def refused(made: dict[str, Any], **settings: Any) -> tuple[int, dict[str, str],
     assert body["type"].startswith("urn:piecewise:problem:")
     assert body["status"] == answer["statusCode"]
     assert {"type", "title", "status", "detail", "instance"} <= body.keys()
-    assert (world.effects, world.jobs, world.objects, world.hints) == ([], [], {}, [])
+    assert [effect for effect in world.effects if effect != "standing"] == []  # which only looks
+    assert (world.jobs, world.objects, world.hints) == ([], {}, [])
     return answer["statusCode"], answer["headers"], body
 
 
@@ -36,7 +40,18 @@ def raw(body: str | bytes, kind: str = "application/json", **headers: str) -> di
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({}, "raw_text", "required"),
+        ({}, "raw_text", "is required, or document_id"),
+        ({"raw_text": "a", "document_id": "b"}, "document_id", "cannot stand beside raw_text"),
+        ({"raw_text": "", "document_id": ""}, "document_id", "cannot stand beside raw_text"),
+        ({"document_id": None}, "document_id", "text"),
+        ({"document_id": 7}, "document_id", "text"),
+        ({"document_id": "x" * 65}, "document_id", "at most 64 characters"),
+        ({"document_id": "a", "instructions": "a\0b"}, "instructions", "NUL (U+0000) at character 1"),
+        ({"document_id": "\ud800"}, "document_id", "lone surrogate at character 0"),
+        ({"raw_text": "a", "overlap_chars": -1}, "overlap_chars", "greater than or equal to 0"),
+        ({"raw_text": "a", "overlap_chars": 10_001}, "overlap_chars", "less than or equal to 10000"),
+        ({"raw_text": "a", "overlap_chars": 1.5}, "overlap_chars", "whole number"),
+        ({"raw_text": "a", "overlap_chars": None}, "overlap_chars", "whole number"),
         ({"raw_text": ""}, "raw_text", "empty"),
         ({"raw_text": "\ufeff"}, "raw_text", "byte order mark"),
         ({"raw_text": None}, "raw_text", "text"),
@@ -147,7 +162,7 @@ def test_a_body_over_the_limit_is_413_and_says_what_to_do(kind: str, binary: boo
     status, _, problem = refused(raw(body.encode() if binary else body, kind))
     assert status == 413
     assert "4,000,000" in problem["detail"]
-    assert "split" in problem["detail"].lower()
+    assert "POST /v1/documents" in problem["detail"]
 
 
 def test_the_limit_counts_bytes_and_is_itself_allowed() -> None:
@@ -175,7 +190,10 @@ def test_the_limit_counts_bytes_and_is_itself_allowed() -> None:
         ("a", "max_chunk_chars=" + "9" * 5000, "max_chunk_chars", "whole number"),
         ("a", "max_attempts=true", "max_attempts", "whole number"),
         ("a", "max_attempts=3&max_attempts=3", "max_attempts", "more than once"),
+        ("a", "overlap_chars=-1", "overlap_chars", "greater than or equal to 0"),
+        ("a", "overlap_chars=many", "overlap_chars", "whole number"),
         ("a", "raw_text=a", "raw_text", "is not known"),
+        ("a", "document_id=a", "document_id", "is not known"),
         ("a", "chunks=4", "chunks", "is not known"),
         ("a", "chunks", "chunks", "is not known"),
         ("a", "instructions=%00", "instructions", "NUL (U+0000) at character 0"),
@@ -190,6 +208,26 @@ def test_plain_text_that_is_wrong_is_422_and_named(body: str | bytes, query: str
     assert status == 422
     assert [field] == [error["field"] for error in problem["errors"]]
     assert message in problem["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("standing", "slug"),
+    [
+        (Standing(3, 0, None), "too-many-live-jobs"),
+        (Standing(4, 99, None), "too-many-live-jobs"),
+        (Standing(2, 9, None), "too-many-live-chunks"),
+    ],
+)
+def test_an_owner_with_too_much_under_way_is_429_until_some_has_ended(standing: Standing, slug: str) -> None:
+    status, headers, body = refused(post_text("a"), standing=standing, max_live_jobs=3, max_live_chunks=9)
+    assert (status, headers["retry-after"], body["type"]) == (429, "30", f"urn:piecewise:problem:{slug}")
+    assert "cancel" in body["detail"]
+
+
+def test_an_owner_just_below_the_limits_is_served() -> None:
+    world = World(standing=Standing(2, 8, None))
+    app = create_app(world.parts(max_live_jobs=3, max_live_chunks=9))
+    assert respond(app, post_text("a"), FakeContext())["statusCode"] == 202  # type: ignore[arg-type]
 
 
 def test_a_json_request_takes_no_options_from_the_query() -> None:
@@ -225,16 +263,18 @@ def test_any_other_path_is_404(path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("GET", "/v1/analyze", "POST"),
-        ("DELETE", "/v1/analyze", "POST"),
-        ("POST", "/v1/analyze/abc", "GET"),
-        ("PUT", "/v1/analyze/abc/result", "GET"),
-        ("POST", "/health", "GET"),
+        ("DELETE", "/v1/analyze", "GET, HEAD, POST"),
+        ("POST", "/v1/analyze/abc", "DELETE, GET, HEAD"),
+        ("PUT", "/v1/analyze/abc/result", "GET, HEAD"),
+        ("GET", "/v1/documents", "POST"),
+        ("DELETE", "/v1/documents/abc", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
     ],
 )
 def test_another_method_is_405_with_allow(method: str, path: str, allow: str) -> None:
     status, headers, body = refused(event(method, path))
-    assert (status, headers["allow"], body["type"]) == (405, allow, "urn:piecewise:problem:method-not-allowed")
+    assert (status, body["type"]) == (405, "urn:piecewise:problem:method-not-allowed")
+    assert ", ".join(sorted(headers["allow"].split(", "))) == allow
 
 
 def test_instance_is_a_path_that_can_be_written_in_a_header() -> None:

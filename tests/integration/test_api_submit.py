@@ -10,6 +10,7 @@ import pytest
 from functions.api.app import create_app
 from functions.api.handler import respond
 from functions.core.errors import DocumentsUnavailable, QueueUnavailable, StoreUnavailable
+from functions.core.model import Source
 from tests.fakes.api_world import World
 from tests.fakes.gateway import REQUEST_ID, FakeContext, event, post_json, post_text
 
@@ -37,6 +38,8 @@ def test_a_small_document_is_accepted_with_its_chunks(world: World) -> None:
     assert body == {
         "job_id": job.job_id,
         "status": "PENDING",
+        "document_id": None,
+        "overlap_chars": 0,
         "total_chunks": 2,
         "document_chars": 9,
         "document_bytes": 9,
@@ -52,7 +55,7 @@ def test_a_small_document_is_accepted_with_its_chunks(world: World) -> None:
 
 def test_the_object_comes_before_the_rows_and_the_rows_before_the_messages(world: World) -> None:
     call(world, post_json({"raw_text": "text"}))
-    assert world.effects == ["put", "commit", "send chunks"]
+    assert world.effects == ["standing", "put", "commit", "send chunks"]
 
 
 def test_what_is_left_out_has_its_default(world: World) -> None:
@@ -69,19 +72,21 @@ def test_what_is_left_out_has_its_default(world: World) -> None:
 
 def test_options_are_kept(world: World) -> None:
     options = {"max_chunk_chars": 200_000, "max_attempts": 10, "instructions": "Be brief.", "model": "local"}
-    assert call(world, post_json({"raw_text": "text", **options}))[0] == 202
+    status, _, body = call(world, post_json({"raw_text": "text", "overlap_chars": 10_000, **options}))
     job, _ = world.jobs[0]
+    assert (status, body["overlap_chars"], job.overlap_chars) == (202, 10_000, 10_000)
     assert (job.max_chunk_chars, job.max_attempts, job.instructions, job.model) == (200_000, 10, "Be brief.", "local")
 
 
 def test_plain_text_takes_its_options_from_the_query(world: World) -> None:
-    query = "max_chunk_chars=7&max_attempts=4&instructions=Say+it%20in%20f%C3%BCnf&model=simulated"
+    query = "max_chunk_chars=7&max_attempts=4&overlap_chars=200&instructions=Say+it%20in%20f%C3%BCnf&model=simulated"
     assert call(world, post_text("grüße", query=query))[0] == 202
     job, _ = world.jobs[0]
     assert (job.max_chunk_chars, job.max_attempts, job.instructions, job.model) == (7, 4, "Say it in fünf", "simulated")
+    assert job.overlap_chars == 200
     assert world.objects == {f"documents/{job.job_id}": "grüße".encode()}
     assert world.content_types == {"text/plain; charset=utf-8"}
-    assert job.document_key == f"documents/{job.job_id}"
+    assert job.source == Source(f"documents/{job.job_id}")
     assert (job.document_chars, job.document_bytes) == (5, 7)
 
 
@@ -122,7 +127,7 @@ def test_more_than_twenty_chunks_are_one_message_to_the_planner(world: World) ->
     _, _, body = call(world, post_json({"raw_text": "x" * 201, "max_chunk_chars": 10}))
     assert body["total_chunks"] is None
     assert world.jobs[0][1] is None
-    assert world.effects == ["put", "commit", "send plan"]
+    assert world.effects == ["standing", "put", "commit", "send plan"]
     assert world.plans == [world.jobs[0][0].job_id]
 
 
@@ -144,7 +149,7 @@ def test_a_bucket_that_is_away_is_503_and_nothing_is_stored(world: World) -> Non
     world.broken = {"put": DocumentsUnavailable("no route")}
     status, headers, body = call(world, post_json({"raw_text": "text"}))
     assert (status, headers["retry-after"], body["type"]) == (503, "5", "urn:piecewise:problem:unavailable")
-    assert world.effects == []
+    assert world.effects == ["standing"]
 
 
 def test_a_database_that_is_away_is_503_and_the_object_stays(world: World) -> None:
@@ -152,7 +157,7 @@ def test_a_database_that_is_away_is_503_and_the_object_stays(world: World) -> No
     world.broken = {"commit": StoreUnavailable("no route")}
     status, headers, _ = call(world, post_json({"raw_text": "text"}))
     assert (status, headers["retry-after"]) == (503, "5")
-    assert world.effects == ["put"]
+    assert world.effects == ["standing", "put"]
 
 
 def test_an_object_that_cannot_be_taken_back_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,7 @@ from functions.core.model import ChunkHint
 from functions.core.store.database import Database
 from functions.core.store.engines import make_engines
 from functions.core.store.sql import SqlStore
-from functions.core.store.tables import chunks, jobs, legacy_documents
+from functions.core.store.tables import chunks, jobs, metadata
 from functions.core.threads import inline
 from functions.core.wiring import make_timing
 from functions.reconciler.sweep import PAGE
@@ -38,6 +38,7 @@ FORGETFUL = {
     *("claim", "park", "set_aside", "complete", "fail", "fail_dead", "fail_crashed"),
     *("begin_finalize", "rest_finalize", "finish", "due_finalizers"),
     *("end_leases", "due_hints", "due_plans", "make_pending_due", "rest_ended", "recover"),
+    *("expire_job", "expire_documents", "forget_keys", "due_deletions"),
 }
 LONGEST = 16_384  # characters of a statement; a longer one pins too
 
@@ -94,7 +95,7 @@ class Stand:
     def fill(self, tables: dict[sa.Table, list[dict[str, Any]]]) -> None:
         """Have these rows and no others."""
         with self.stage.engine.begin() as connection:
-            for table in (chunks, jobs, legacy_documents):
+            for table in reversed(metadata.sorted_tables):
                 connection.execute(sa.delete(table))
             for table, there in tables.items():
                 if there:
@@ -107,7 +108,7 @@ class Stand:
                 table: [
                     dict(row) for row in connection.execute(sa.select(table).order_by(*table.primary_key)).mappings()
                 ]
-                for table in (jobs, chunks, legacy_documents)
+                for table in metadata.sorted_tables
             }
 
     def rows(self) -> list[tuple[Any, ...]]:

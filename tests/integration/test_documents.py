@@ -13,6 +13,7 @@ import pytest
 from functions.core.documents.legacy import LegacyDocuments
 from functions.core.documents.s3 import PART, S3Documents, make_s3
 from functions.core.errors import DocumentMissing, DocumentsUnavailable, DocumentUnreadable, Permanent
+from functions.core.model import Source
 from functions.core.threads import inline, on_threads
 
 if TYPE_CHECKING:
@@ -43,23 +44,64 @@ def keys(s3: S3Client, bucket: str) -> list[str]:
 def test_a_span_is_read_exactly(documents: S3Documents, span: tuple[int, int]) -> None:
     alphabet = b"abcdefghijklmnopqrstuvwxyz"
     asyncio.run(documents.put("documents/a", alphabet, content_type=TEXT))
-    assert asyncio.run(documents.read("documents/a", *span)) == alphabet[slice(*span)]
+    assert asyncio.run(documents.read(Source("documents/a"), *span)) == alphabet[slice(*span)]
 
 
 def test_an_empty_span_needs_no_call(documents: S3Documents) -> None:
-    assert asyncio.run(documents.read("documents/never-put", 7, 7)) == b""
+    assert asyncio.run(documents.read(Source("documents/never-put"), 7, 7)) == b""
 
 
 @pytest.mark.parametrize("span", [(20, 27), (26, 27), (1_000, 2_000)])
 def test_a_span_beyond_the_end_is_unreadable(documents: S3Documents, span: tuple[int, int]) -> None:
     asyncio.run(documents.put("documents/a", b"abcdefghijklmnopqrstuvwxyz", content_type=TEXT))
     with pytest.raises(DocumentUnreadable):
-        asyncio.run(documents.read("documents/a", *span))
+        asyncio.run(documents.read(Source("documents/a"), *span))
 
 
 def test_a_missing_document_is_missing(documents: S3Documents) -> None:
     with pytest.raises(DocumentMissing):
-        asyncio.run(documents.read("documents/none", 0, 1))
+        asyncio.run(documents.read(Source("documents/none"), 0, 1))
+
+
+def test_a_text_begins_behind_what_is_skipped(documents: S3Documents) -> None:
+    asyncio.run(documents.put("uploads/a", b"\xef\xbb\xbfabc", content_type=TEXT))
+    assert asyncio.run(documents.read(Source("uploads/a", skip=3), 0, 3)) == b"abc"
+    assert asyncio.run(documents.read(Source("uploads/a", skip=3), 1, 2)) == b"b"
+    with pytest.raises(DocumentUnreadable):
+        asyncio.run(documents.read(Source("uploads/a", skip=3), 0, 4))
+
+
+def test_an_object_that_was_replaced_is_unreadable(documents: S3Documents, s3: S3Client, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="uploads/a", Body=b"abc")["ETag"]
+    assert asyncio.run(documents.read(Source("uploads/a", etag), 0, 3)) == b"abc"
+    s3.put_object(Bucket=bucket, Key="uploads/a", Body=b"abd")
+    with pytest.raises(DocumentUnreadable, match="not the one that was accepted"):
+        asyncio.run(documents.read(Source("uploads/a", etag), 0, 3))
+
+
+@pytest.fixture
+def versioned(s3: S3Client, bucket: str) -> str:
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+def test_a_version_is_read_whatever_came_after_it(documents: S3Documents, s3: S3Client, versioned: str) -> None:
+    put = s3.put_object(Bucket=versioned, Key="uploads/a", Body=b"abc")
+    source = Source("uploads/a", put["ETag"], put["VersionId"])
+    s3.put_object(Bucket=versioned, Key="uploads/a", Body=b"abd")
+    assert asyncio.run(documents.read(source, 0, 3)) == b"abc"
+    asyncio.run(documents.delete("uploads/a"))
+    assert asyncio.run(documents.read(source, 0, 3)) == b"abc"
+
+
+def test_a_version_is_deleted_for_good_and_alone(documents: S3Documents, s3: S3Client, versioned: str) -> None:
+    old = s3.put_object(Bucket=versioned, Key="uploads/a", Body=b"abc")["VersionId"]
+    s3.put_object(Bucket=versioned, Key="uploads/a", Body=b"abd")
+    for _ in range(2):
+        asyncio.run(documents.delete("uploads/a", version=old))
+    with pytest.raises(DocumentMissing):
+        asyncio.run(documents.read(Source("uploads/a", version=old), 0, 1))
+    assert asyncio.run(documents.read(Source("uploads/a"), 0, 3)) == b"abd"
 
 
 def test_delete_is_idempotent(documents: S3Documents) -> None:
@@ -67,7 +109,7 @@ def test_delete_is_idempotent(documents: S3Documents) -> None:
     asyncio.run(documents.delete("documents/a"))
     asyncio.run(documents.delete("documents/a"))
     with pytest.raises(DocumentMissing):
-        asyncio.run(documents.read("documents/a", 0, 1))
+        asyncio.run(documents.read(Source("documents/a"), 0, 1))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +183,7 @@ def test_a_presigned_url_names_the_public_address(aws_session: boto3.Session, s3
     public = make_s3(aws_session, endpoint_url="http://localhost:9000")
     documents = S3Documents(s3, inline, bucket=bucket, public=public)
     asyncio.run(documents.put("results/a", b"abc", content_type=TEXT))
-    assert asyncio.run(documents.read("results/a", 0, 3)) == b"abc"
+    assert asyncio.run(documents.read(Source("results/a"), 0, 3)) == b"abc"
     assert asyncio.run(documents.presign("results/a", seconds=60)).startswith(f"http://localhost:9000/{bucket}/")
 
 
@@ -150,14 +192,14 @@ def test_a_missing_bucket_is_unavailable(s3: S3Client) -> None:
     with pytest.raises(DocumentsUnavailable, match="S3 PutObject: NoSuchBucket"):
         asyncio.run(nowhere.put("a", b"a", content_type=TEXT))
     with pytest.raises(DocumentsUnavailable, match="S3 GetObject: NoSuchBucket"):
-        asyncio.run(nowhere.read("a", 0, 1))
+        asyncio.run(nowhere.read(Source("a"), 0, 1))
 
 
 def test_a_closed_port_is_unavailable(aws_session: boto3.Session, unused_port: int) -> None:
     client = make_s3(aws_session, endpoint_url=f"http://127.0.0.1:{unused_port}")
     client.meta.events.register("needs-retry.s3.*", lambda **_: None)
     with pytest.raises(DocumentsUnavailable, match="EndpointConnectionError"):
-        asyncio.run(S3Documents(client, inline, bucket="b").read("a", 0, 1))
+        asyncio.run(S3Documents(client, inline, bucket="b").read(Source("a"), 0, 1))
 
 
 def test_on_aws_the_bucket_is_part_of_the_host(aws_session: boto3.Session) -> None:
@@ -180,19 +222,19 @@ def legacy(documents: S3Documents) -> LegacyDocuments:
 
 def test_old_texts_are_read_by_byte_spans(legacy: LegacyDocuments) -> None:
     data = "Größe: 🙂\r\n".encode()
-    assert asyncio.run(legacy.read("legacy/1", 0, len(data))) == data
-    assert asyncio.run(legacy.read("legacy/1", 2, 5)) == data[2:5]
-    assert asyncio.run(legacy.read("legacy/2", 0, 0)) == b""
-    assert asyncio.run(legacy.read("legacy/3", 0, 0)) == b""
+    assert asyncio.run(legacy.read(Source("legacy/1"), 0, len(data))) == data
+    assert asyncio.run(legacy.read(Source("legacy/1"), 2, 5)) == data[2:5]
+    assert asyncio.run(legacy.read(Source("legacy/2"), 0, 0)) == b""
+    assert asyncio.run(legacy.read(Source("legacy/3"), 0, 0)) == b""
 
 
 def test_old_texts_that_are_gone_or_too_short_say_so(legacy: LegacyDocuments) -> None:
     with pytest.raises(DocumentMissing):
-        asyncio.run(legacy.read("legacy/3", 0, 1))
+        asyncio.run(legacy.read(Source("legacy/3"), 0, 1))
     with pytest.raises(DocumentMissing):
-        asyncio.run(legacy.read("legacy/99", 0, 1))
+        asyncio.run(legacy.read(Source("legacy/99"), 0, 1))
     with pytest.raises(DocumentUnreadable):
-        asyncio.run(legacy.read("legacy/1", 0, 100))
+        asyncio.run(legacy.read(Source("legacy/1"), 0, 100))
 
 
 def test_old_texts_are_read_only(legacy: LegacyDocuments) -> None:
@@ -205,7 +247,7 @@ def test_old_texts_are_read_only(legacy: LegacyDocuments) -> None:
 def test_every_other_key_goes_to_the_bucket(legacy: LegacyDocuments, s3: S3Client, bucket: str) -> None:
     asyncio.run(legacy.put("documents/a", b"abc", content_type=TEXT))
     asyncio.run(legacy.put_stream("results/a", blocks_of(b"de", b"f"), content_type=TEXT))
-    assert asyncio.run(legacy.read("documents/a", 1, 3)) == b"bc"
+    assert asyncio.run(legacy.read(Source("documents/a"), 1, 3)) == b"bc"
     assert stored(s3, bucket, "results/a") == b"def"
     assert "results/a" in asyncio.run(legacy.presign("results/a", seconds=60))
     asyncio.run(legacy.delete("documents/a"))

@@ -6,7 +6,11 @@ import json
 
 from functions.core.errors import ProviderError
 from functions.core.jobs import JobStatus
-from functions.core.model import ChunkHint, ChunkResult
+from functions.core.model import ChunkHint, ChunkResult, ChunkView
+from functions.core.records import record
+from functions.finalizer.assemble import PAGE, PAGE_BYTES
+from tests.fakes.killer import KilledStore, Killer
+from tests.fakes.meanwhile import meanwhile
 from tests.fakes.stage import Stage
 
 NO = ProviderError("refused_content", "no")
@@ -102,6 +106,123 @@ def test_a_large_result_goes_to_the_bucket(stage: Stage) -> None:
     job = stage.job(job_id)
     assert (job.analysis_result, job.result_key, job.result_bytes) == (None, f"results/{job_id}/1", 14)
     assert stage.documents.objects[f"results/{job_id}/1"] == b"<aaaa>\n\n<bbbb>"
+
+
+def lines(data: bytes) -> list[dict[str, object]]:
+    """What NDJSON says."""
+    assert data.endswith(b"\n")
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def test_the_results_chunk_by_chunk_go_to_the_bucket_when_they_are_more_than_an_answer_holds(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbbé\u2028cc")
+    stage.model.lines[1] = [NO]
+    stage.with_settings(response_bytes=300).deliver()
+
+    job, data = stage.job(job_id), stage.documents.objects[f"results/{job_id}/1.ndjson"]
+    assert job.analysis_result == "<aaaa>\n\n<é\u2028cc>"  # the text is small, and where it was
+    assert job.records_bytes == len(data)
+    first = {"char_start": 0, "char_end": 4, "byte_start": 0, "byte_end": 4, "attempts": 1}
+    assert lines(data) == [
+        {"chunk_index": 0, "status": "COMPLETED", **first, "result": "<aaaa>", "error": None},
+        {
+            "chunk_index": 1, "status": "FAILED", "char_start": 4, "char_end": 8, "byte_start": 4, "byte_end": 8,
+            "attempts": 1, "result": None, "error": {"code": "refused_content", "message": "no"},
+        },
+        {
+            "chunk_index": 2, "status": "COMPLETED", "char_start": 8, "char_end": 12, "byte_start": 8, "byte_end": 15,
+            "attempts": 1, "result": "<é\u2028cc>", "error": None,
+        },
+    ]  # fmt: skip
+
+
+def test_small_results_chunk_by_chunk_are_no_object(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb")
+    stage.deliver()
+
+    size = sum(len(record(chunk)) for chunk in pages(stage, job_id))
+    assert (stage.job(job_id).records_bytes, f"results/{job_id}/1.ndjson" in stage.documents.objects) == (None, False)
+    again = stage.submit("aaaabbbb")
+    stage.with_settings(response_bytes=size).deliver()
+    assert stage.job(again).records_bytes is None
+    again = stage.submit("aaaabbbb")
+    stage.with_settings(response_bytes=size - 1).deliver()
+    assert stage.job(again).records_bytes == size
+
+
+def pages(stage: Stage, job_id: str) -> list[ChunkView]:
+    """All chunks, with their results."""
+    return stage.run(stage.store.chunk_page(job_id, after=-1, limit=10_000, status=None, result_bytes=10**9))
+
+
+def test_the_results_of_many_pages_are_all_there_and_in_order(stage: Stage) -> None:
+    job_id = stage.submit("abcd" * (2 * PAGE + 1))
+    stage.with_settings(response_bytes=1, inline_result_bytes=1).deliver(batch=100)
+
+    data = stage.documents.objects[f"results/{job_id}/1.ndjson"]
+    assert [line["chunk_index"] for line in lines(data)] == list(range(2 * PAGE + 1))
+    assert data == b"".join(record(chunk) for chunk in pages(stage, job_id))
+    assert len(stage.documents.objects[f"results/{job_id}/1"]) == (2 * PAGE + 1) * 8 - 2
+
+
+def test_a_result_that_is_larger_than_a_page_is_in_its_line(sqlite_stage: Stage) -> None:
+    job_id = sqlite_stage.submit("aaaabbbbcccc")
+    sqlite_stage.model.lines[1] = ["x" * (PAGE_BYTES + 1)]
+
+    sqlite_stage.with_settings(response_bytes=100).deliver()
+
+    found = lines(sqlite_stage.documents.objects[f"results/{job_id}/1.ndjson"])
+    assert [len(str(line["result"])) for line in found] == [6, PAGE_BYTES + 1, 6]
+
+
+def test_a_job_of_failures_has_lines_too(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb")
+    stage.model.always = NO
+
+    stage.with_settings(response_bytes=100).deliver()
+
+    job = stage.job(job_id)
+    assert (job.status, job.result_key) == (JobStatus.FAILED, None)
+    assert job.records_bytes == len(stage.documents.objects[f"results/{job_id}/1.ndjson"])
+
+
+def test_each_run_has_lines_of_its_own(stage: Stage) -> None:
+    small = stage.with_settings(response_bytes=100)
+    job_id = small.submit("aaaabbbb")
+    small.model.lines[1] = [NO]
+    small.deliver()
+    small.retry(job_id)
+    assert small.job(job_id).records_bytes is None
+
+    small.deliver()
+
+    assert [line["status"] for line in lines(small.documents.objects[f"results/{job_id}/2.ndjson"])] == [
+        "COMPLETED",
+        "COMPLETED",
+    ]
+    assert small.job(job_id).records_bytes == len(small.documents.objects[f"results/{job_id}/2.ndjson"])
+
+
+def test_what_was_written_for_a_job_that_was_deleted_meanwhile_goes(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb")
+    stage.work(ChunkHint(job_id, 0, 0), ChunkHint(job_id, 1, 0))
+    owner = "local"
+    meanwhile(stage, finish=lambda: stage.store.delete(job_id, owner))
+
+    stage.with_settings(inline_result_bytes=1, response_bytes=1).finalize(job_id)
+
+    assert set(stage.documents.objects) == {f"documents/{job_id}"}  # which the api room deletes
+
+
+def test_the_lease_is_held_over_both_forms_of_the_result(stage: Stage) -> None:
+    job_id = stage.submit("abcd" * (PAGE + 1))
+    stage.work(*[hint for hint, _ in stage.queues.chunks])
+    effects = Killer(at=-1, after=False)
+    stage.store = KilledStore(stage.store, effects)  # type: ignore[assignment]
+
+    stage.finalize(job_id)
+
+    assert effects.names.count("hold_finalize") == 2
 
 
 def test_a_result_of_exactly_the_limit_is_inline(stage: Stage) -> None:

@@ -20,8 +20,9 @@ TEXT = "aaaabbbbcccc"
 
 def run_with_kills(stage: Stage, job_id: str, killer: Killer) -> None:
     """Deliver messages with a killer about, as SQS does: what was not acknowledged comes back."""
-    store = stage.store
+    store, uploads = stage.store, stage.uploads
     stage.store = KilledStore(store, killer)  # type: ignore[assignment]
+    stage.uploads = KilledStore(uploads, killer)  # type: ignore[assignment]
     stage.queues.before = killer.effect
 
     async def call(_call: ModelCall) -> None:
@@ -39,26 +40,36 @@ def run_with_kills(stage: Stage, job_id: str, killer: Killer) -> None:
         stage.queues.plans[:0], stage.queues.finals[:0] = queued[0], queued[2]  # not acknowledged: delivered again
         stage.queues.chunks[:0] = queued[1]
     finally:
-        stage.store = store
+        stage.store, stage.uploads = store, uploads
         stage.queues.before = nothing
         stage.model.during = at_once
 
 
-@pytest.mark.parametrize(("planned", "after"), list(itertools.product((True, False), (True, False))))
-def test_a_kill_at_every_effect_loses_nothing_and_counts_nothing_twice(
-    stage: Stage, planned: bool, after: bool
-) -> None:
-    effects = Killer(at=-1, after=after)
-    run_with_kills(stage, stage.submit(TEXT, planned=planned), effects)
-    assert effects.seen > 10
+def submit(stage: Stage, kind: str) -> str:
+    """The same text on each of the ways into the system."""
+    if kind in ("utf-8", "utf-16"):
+        return stage.submit_upload(stage.upload(TEXT.encode(kind)))
+    return stage.submit(TEXT, planned=kind == "planned")
 
-    every = (
-        1 if stage.engine.dialect.name == "sqlite" else 3
-    )  # the statements are the same; Postgres is slower to begin
+
+@pytest.mark.parametrize(
+    ("kind", "after"), list(itertools.product(("planned", "to plan", "utf-8", "utf-16"), (True, False)))
+)
+def test_a_kill_at_every_effect_loses_nothing_and_counts_nothing_twice(stage: Stage, kind: str, after: bool) -> None:
+    effects = Killer(at=-1, after=after)
+    run_with_kills(stage, submit(stage, kind), effects)
+    assert effects.seen > 10
+    looks = {"keep", "begin", "begin_transcode", "put_part", "look", "learn_document"}
+    assert looks & set(effects.names) == {
+        "utf-16": looks, "utf-8": {"keep", "learn_document"}
+    }.get(kind, set())  # fmt: skip
+
+    # the statements are the same; Postgres is slower to begin
+    every = 1 if stage.engine.dialect.name == "sqlite" else 5
     for at in range(0, effects.seen, every):
         stage.model.calls.clear()
         stage.model.lines = {2: [ProviderError("server_error", "500")]}
-        job_id = stage.submit(TEXT, planned=planned)
+        job_id = submit(stage, kind)
         run_with_kills(stage, job_id, Killer(at=at, after=after))
         job = stage.settle(job_id)
 

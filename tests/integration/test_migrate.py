@@ -120,9 +120,9 @@ def refused(url: str, statement: str) -> bool:
 def test_a_create_makes_tables_and_a_role_that_may_only_work_with_rows(cluster: Cluster, stack: CloudFormation) -> None:
     respond(stack.event("Create"), TIME, cluster.migrate)
 
-    assert stack.answer == ("SUCCESS", "the database is at 0002, piecewise_app may work with it")
+    assert stack.answer == ("SUCCESS", "the database is at 0003, piecewise_app may work with it")
     tables, rights, revision = cluster.state()
-    assert (tables, revision) == (sorted([*metadata.tables, "alembic_version"]), "0002")
+    assert (tables, revision) == (sorted([*metadata.tables, "alembic_version"]), "0003")
     rows = ("DELETE", "INSERT", "SELECT", "UPDATE")
     assert rights == [(table, right) for table in sorted(metadata.tables) for right in rows]
     (answer,) = stack.answers
@@ -165,17 +165,17 @@ def test_a_database_at_an_earlier_revision_is_brought_up(cluster: Cluster, stack
     respond(stack.event("Update"), TIME, cluster.migrate)
 
     assert stack.answer[0] == "SUCCESS"
-    assert cluster.state()[2] == "0002"
+    assert cluster.state()[2] == "0003"
 
 
-@pytest.mark.parametrize("newer", ["0002", "0003"])  # 0003: the artifact is the older one too and has never heard of it
+@pytest.mark.parametrize("newer", ["0003", "0004"])  # 0004: the artifact is the older one too and has never heard of it
 def test_a_rollback_to_an_older_head_does_nothing_and_succeeds(
     cluster: Cluster, stack: CloudFormation, newer: str
 ) -> None:
     upgrade(cluster.of("boss", PASSWORD))
     administer(cluster.url, f"UPDATE alembic_version SET version_num = '{newer}'")
     before = cluster.state()
-    head = "0001" if newer == "0002" else "0002"
+    head = "0002" if newer == "0003" else "0003"
     respond(stack.event("Update", head), TIME, cluster.migrate)
 
     assert stack.answer == ("SUCCESS", f"nothing to do: the database is at {newer}, ahead of {head}")
@@ -197,7 +197,7 @@ def test_two_at_once_take_turns(cluster: Cluster, stack: CloudFormation) -> None
         list(threads.map(lambda _: respond(stack.event("Create"), TIME, cluster.migrate), range(4)))
 
     assert [answer["Status"] for answer in stack.answers] == ["SUCCESS"] * 4
-    assert cluster.state()[2] == "0002"
+    assert cluster.state()[2] == "0003"
 
 
 # -- what goes wrong
@@ -212,7 +212,7 @@ def test_a_head_that_the_artifact_does_not_know_is_refused(
     status, reason = stack.answer
     assert status == "FAILED"
     assert reason.startswith(says)
-    assert "0002" in reason
+    assert "0003" in reason
     assert cluster.state() == ([], [], None)
 
 
@@ -340,7 +340,7 @@ def test_the_handler_reads_its_settings_and_its_secret_itself(
     }.items():
         monkeypatch.setenv(name, value)
     handler(stack.event("Create"), Context())
-    assert stack.answer == ("SUCCESS", "the database is at 0002, piecewise_app may work with it")
+    assert stack.answer == ("SUCCESS", "the database is at 0003, piecewise_app may work with it")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,11 @@ def shape(url: str) -> dict[str, Any]:
     there = sa.inspect(sa.create_engine(url, poolclass=sa.NullPool))
     return {
         name: {
-            "columns": [{**column, "type": repr(column["type"])} for column in there.get_columns(name)],
+            # in the order of their names: a column that was added later stands at the end
+            "columns": sorted(
+                ({**column, "type": repr(column["type"])} for column in there.get_columns(name)),
+                key=lambda column: str(column["name"]),
+            ),
             "key": there.get_pk_constraint(name),
             "foreign keys": there.get_foreign_keys(name),
             "indexes": sorted(index_of(index) for index in there.get_indexes(name)),
@@ -126,7 +130,7 @@ def test_the_migrations_make_what_the_tables_say(database_url: str) -> None:
 def test_every_key_index_and_default_is_as_the_tables_say(database_url: str) -> None:
     upgrade(database_url)
     migrated = shape(database_url)
-    run(database_url, *(f"DROP TABLE {name}" for name in ("chunk_records", "analysis_jobs", "legacy_documents")))
+    run(database_url, *(f"DROP TABLE {table.name}" for table in reversed(metadata.sorted_tables)))
     metadata.create_all(sa.create_engine(database_url, poolclass=sa.NullPool))
     assert migrated == shape(database_url)
 
@@ -145,7 +149,7 @@ def test_a_second_upgrade_changes_nothing(database_url: str) -> None:
     upgrade(database_url)
     before = rows(database_url, sa.select(jobs).order_by(jobs.c.job_id))
     upgrade(database_url)
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
     assert rows(database_url, sa.select(jobs).order_by(jobs.c.job_id)) == before
 
 
@@ -153,7 +157,7 @@ def test_processes_at_once_make_one_migration(database_url: str) -> None:
     fill(database_url, OLD)
     command = [sys.executable, "-m", "migrations", "upgrade", "--database-url", database_url]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [process.communicate() for process in started] == [("0002\n", "")] * 3
+    assert [process.communicate() for process in started] == [("0003\n", "")] * 3
     assert len(rows(database_url, sa.select(jobs.c.job_id))) == len(OLD)
 
 
@@ -161,7 +165,7 @@ def test_threads_may_migrate_different_databases_at_once(tmp_path: Path) -> None
     urls = [f"sqlite:///{tmp_path / str(number)}.db" for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(upgrade, urls))
-    assert [current(url) for url in urls] == ["0002"] * 4
+    assert [current(url) for url in urls] == ["0003"] * 4
 
 
 def test_all_the_way_down_from_an_empty_database(database_url: str) -> None:
@@ -176,7 +180,7 @@ def test_the_last_step_down_refuses_to_lose_rows(database_url: str) -> None:
     upgrade(database_url)
     with pytest.raises(Misconfigured, match=f"analysis_jobs holds {len(OLD)} rows"):
         downgrade(database_url, revision="base")
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
 
 
 def test_a_strangers_table_is_refused(database_url: str) -> None:
@@ -225,8 +229,8 @@ def test_the_migrations_run_from_a_folder_that_cannot_be_written_to(fresh_sqlite
     command = [sys.executable, "-c", READ_ONLY, str(artifact), fresh_sqlite]
     environment = {**os.environ, "PYTHONPATH": str(artifact)}
     ran = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=False)
-    assert (ran.stdout, ran.stderr) == ("0002\n", "")
-    assert current(fresh_sqlite) == "0002"
+    assert (ran.stdout, ran.stderr) == ("0003\n", "")
+    assert current(fresh_sqlite) == "0003"
     assert not list(artifact.rglob("*.pyc"))
 
 
@@ -360,10 +364,79 @@ def test_the_way_back_refuses_to_lose_new_jobs(database_url: str) -> None:
     with pytest.raises(Misconfigured, match="1 jobs are newer") as refusal:
         downgrade(database_url)
     assert "\n" not in str(refusal.value)
-    assert current(database_url) == "0002"
+    assert current(database_url) == "0003"
     assert old_rows(database_url, "legacy_documents") == OLD
     downgrade(database_url, drop_new_jobs=True)
     assert old_rows(database_url) == OLD
+
+
+def add_upload(url: str, *, job: bool) -> None:
+    """An upload, what else only 0003 knows, and a job of the upload, half planned."""
+    run(
+        url,
+        "INSERT INTO documents (document_id, owner, object_key, content_type, bytes, etag, jobs, created_at, "
+        "expires_at) VALUES ('up1', 'o', 'uploads/up1', 'text/plain', 9, 'e', 1, 0, 1)",
+        "INSERT INTO idempotency_keys VALUES ('o', 'k', 'up-job', 'f', 0)",
+        "INSERT INTO deletions VALUES ('documents/gone', NULL, 'u', 0)",
+    )
+    if job:
+        run(
+            url,
+            "INSERT INTO analysis_jobs (job_id, owner, status, model, max_chunk_chars, max_attempts, document_key, "
+            "document_id, document_etag, document_skip, document_encoding, document_chars, document_bytes, plan_chunk, "
+            "created_at, updated_at) "
+            "VALUES ('up-job', 'o', 'PROCESSING', 'local', 9, 3, 'uploads/up1', 'up1', 'e', 3, 'utf-8', 0, 6, 1, 0, 0)",
+            "INSERT INTO chunk_records (job_id, chunk_index, status, char_start, char_end, byte_start, byte_end, "
+            "sha256) VALUES ('up-job', 0, 'PENDING', 0, 1, 0, 1, 'h')",
+        )
+
+
+def common(url: str) -> list[list[dict[str, Any]]]:
+    """Jobs and chunks, in what both revisions have of them."""
+    return [
+        rows(url, f"SELECT {', '.join(sorted(names))} FROM {table} ORDER BY job_id") for table, names in OF_0002.items()
+    ]
+
+
+ADDED = {"document_id", "document_etag", "document_version", "document_skip", "document_encoding", "transcode_upload"}
+ADDED |= {"overlap_chars", "records_bytes"}
+OF_0002 = {
+    "analysis_jobs": {column.name for column in jobs.c} - ADDED,
+    "chunk_records": {column.name for column in chunks.c} - {"sha256"},
+}
+
+
+def test_the_third_revision_keeps_every_row_on_its_way_up_down_and_up_again(database_url: str) -> None:
+    fill(database_url, OLD)
+    upgrade(database_url, revision="0002")
+    add_new_job(database_url)
+    before, at_0002 = common(database_url), shape(database_url)
+
+    upgrade(database_url)
+    assert common(database_url) == before
+    new = rows(database_url, sa.select(jobs).where(jobs.c.job_id == "new1"))[0]
+    assert (new["document_encoding"], new["document_skip"], new["overlap_chars"]) == ("utf-8", 0, 0)
+    add_upload(database_url, job=False)
+
+    downgrade(database_url, revision="0002")
+    assert (common(database_url), shape(database_url)) == (before, at_0002)
+    upgrade(database_url)
+    assert common(database_url) == before
+    assert rows(database_url, "SELECT * FROM documents") == rows(database_url, "SELECT * FROM deletions") == []
+
+
+def test_the_way_back_refuses_to_lose_jobs_of_uploads(database_url: str) -> None:
+    upgrade(database_url)
+    add_new_job(database_url)
+    add_upload(database_url, job=True)
+
+    with pytest.raises(Misconfigured, match="1 jobs analyse uploads") as refusal:
+        downgrade(database_url, revision="0002")
+
+    assert "\n" not in str(refusal.value)
+    assert current(database_url) == "0003"
+    downgrade(database_url, revision="0002", drop_new_jobs=True)
+    assert [row["job_id"] for table in common(database_url) for row in table] == ["new1", "new1"]
 
 
 def test_a_retried_old_document_takes_its_result_home(database_url: str) -> None:
@@ -389,7 +462,7 @@ def test_the_command_line_goes_up_and_down(fresh_sqlite: str, capsys: pytest.Cap
     add_new_job(fresh_sqlite)
     assert [main(["downgrade", *at]), main(["downgrade", *at, "-x", "drop_new_jobs=yes"])] == [1, 0]
     said = capsys.readouterr()
-    assert said.out == "no revision\n0002\n0001\n"
+    assert said.out == "no revision\n0003\n0001\n"
     assert said.err.count("\n") == 1
     assert "-x drop_new_jobs=yes" in said.err
 

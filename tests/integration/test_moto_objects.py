@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import subprocess
@@ -70,45 +71,97 @@ def test_the_last_write_counts_and_what_is_deleted_stays_so(aws_session: boto3.S
         assert keys(client) == {"d", "copy"}
 
 
-def test_an_upload_in_parts_is_kept_once_it_is_complete(aws_session: boto3.Session, tmp_path: Path) -> None:
-    parts = [b"x" * 5_242_880, b"the end"]
+def test_what_was_cut_short_is_cleared_away(aws_session: boto3.Session, tmp_path: Path) -> None:
     with bucket(aws_session, tmp_path) as client:
-        open_id = client.create_multipart_upload(Bucket=BUCKET, Key="open")["UploadId"]
-        client.upload_part(Bucket=BUCKET, Key="open", UploadId=open_id, PartNumber=1, Body=parts[0])
-        upload = client.create_multipart_upload(Bucket=BUCKET, Key="whole", ContentType="text/plain")["UploadId"]
-        etags = [
-            client.upload_part(Bucket=BUCKET, Key="whole", UploadId=upload, PartNumber=n, Body=part)["ETag"]
-            for n, part in enumerate(parts, start=1)
+        client.put_object(Bucket=BUCKET, Key="a", Body=b"whole")
+    folder = tmp_path / "objects" / BUCKET
+    kept = {path.name for path in folder.iterdir()}
+    for name in ("0.data", "0.object.draft", "0.1.part", "0.1.part.draft"):
+        (folder / name).write_bytes(b"{")
+    with bucket(aws_session, tmp_path) as client:
+        assert keys(client) == {"a"}
+    assert {path.name for path in folder.iterdir()} == kept
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"key": "b", "versions": [{}]}', b"not JSON\n", b"[]"])
+@pytest.mark.parametrize("suffix", [".object", ".upload", ""])
+def test_a_damaged_record_does_not_stop_the_others(
+    aws_session: boto3.Session, tmp_path: Path, damage: bytes, suffix: str
+) -> None:
+    with bucket(aws_session, tmp_path) as client:
+        client.put_object(Bucket=BUCKET, Key="a", Body=b"whole")
+    (tmp_path / "objects" / BUCKET / f"0{suffix}").write_bytes(damage)
+    with bucket(aws_session, tmp_path) as client:
+        assert keys(client) == {"a"}
+        assert client.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"whole"
+
+
+def test_an_object_whose_bytes_were_lost_is_left_out(aws_session: boto3.Session, tmp_path: Path) -> None:
+    with bucket(aws_session, tmp_path) as client:
+        client.put_object(Bucket=BUCKET, Key="a", Body=b"whole")
+    (data,) = (tmp_path / "objects" / BUCKET).glob("*.data")
+    data.write_bytes(b"who")
+    with bucket(aws_session, tmp_path) as client:
+        assert keys(client) == set()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_object_of_the_former_form_is_kept(aws_session: boto3.Session, tmp_path: Path, times: int) -> None:
+    about = {
+        "key": "documents/1", "size": 8, "modified": "2026-01-01T00:00:00",
+        "metadata": {"Content-Type": "text/x"}, "kept": {"_etag": "e", "_storage_class": "STANDARD"},
+    }  # fmt: skip
+    folder = tmp_path / "objects" / BUCKET
+    folder.mkdir(parents=True)
+    old = folder / hashlib.sha256(b"documents/1").hexdigest()
+    old.write_bytes(json.dumps(about).encode() + b"\nits text")
+    for _ in range(times):
+        with bucket(aws_session, tmp_path) as client:
+            found = client.get_object(Bucket=BUCKET, Key="documents/1", Range="bytes=1-3")
+            assert (found["Body"].read(), found["ETag"], found["ContentType"]) == (b"ts ", '"e"', "text/x")
+    with bucket(aws_session, tmp_path) as client:
+        client.delete_object(Bucket=BUCKET, Key="documents/1")
+        assert list(folder.iterdir()) == []
+
+
+def test_tags_and_versions_are_the_same_after_a_restart(aws_session: boto3.Session, tmp_path: Path) -> None:
+    with bucket(aws_session, tmp_path) as client:
+        client.put_object(Bucket=BUCKET, Key="a", Body=b"tagged", Tagging="one=1&two=2")
+        client.put_object(Bucket=BUCKET, Key="b", Body=b"not any more", Tagging="one=1")
+        client.delete_object_tagging(Bucket=BUCKET, Key="b")
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        versions = {
+            client.put_object(Bucket=BUCKET, Key="c", Body=body)["VersionId"]: body for body in (b"first", b"second")
+        }
+    with bucket(aws_session, tmp_path) as client:
+        assert client.get_object_tagging(Bucket=BUCKET, Key="a")["TagSet"] == [
+            {"Key": "one", "Value": "1"},
+            {"Key": "two", "Value": "2"},
         ]
-        done = {"Parts": [{"ETag": etag, "PartNumber": n} for n, etag in enumerate(etags, start=1)]}
-        client.complete_multipart_upload(Bucket=BUCKET, Key="whole", UploadId=upload, MultipartUpload=done)  # type: ignore[arg-type]
-    with bucket(aws_session, tmp_path) as client:
-        assert keys(client) == {"whole"}
-        whole = client.get_object(Bucket=BUCKET, Key="whole")
-        assert whole["ContentType"] == "text/plain"
-        assert whole["Body"].read() == b"".join(parts)
+        assert client.get_object_tagging(Bucket=BUCKET, Key="b")["TagSet"] == []
+        assert client.get_object(Bucket=BUCKET, Key="c")["Body"].read() == b"second"
+        for version, body in versions.items():
+            assert client.get_object(Bucket=BUCKET, Key="c", VersionId=version)["Body"].read() == body
 
 
-def test_what_was_cut_short_is_not_an_object(aws_session: boto3.Session, tmp_path: Path) -> None:
+def test_what_nobody_can_read_any_more_takes_no_space(aws_session: boto3.Session, tmp_path: Path) -> None:
     with bucket(aws_session, tmp_path) as client:
-        client.put_object(Bucket=BUCKET, Key="a", Body=b"whole")
-    (kept,) = (tmp_path / "objects" / BUCKET).iterdir()
-    kept.with_suffix(".draft").write_bytes(kept.read_bytes()[:20])
-    with bucket(aws_session, tmp_path) as client:
-        assert keys(client) == {"a"}
-    assert [path.name for path in (tmp_path / "objects" / BUCKET).iterdir()] == [kept.name]
+        for body in (b"first", b"second"):
+            client.put_object(Bucket=BUCKET, Key="a", Body=body)
+        client.copy_object(Bucket=BUCKET, Key="b", CopySource={"Bucket": BUCKET, "Key": "a"})
+        client.delete_object(Bucket=BUCKET, Key="a")
+        (left,) = (tmp_path / "objects" / BUCKET).glob("*.data")
+        assert left.read_bytes() == b"second"
+        assert client.get_object(Bucket=BUCKET, Key="b")["Body"].read() == b"second"
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b'{"key": "b", "size": 9}\nshort', b"not JSON\n"], ids=["empty", "cut", "garbled"]
-)
-def test_a_damaged_object_does_not_stop_the_others(aws_session: boto3.Session, tmp_path: Path, damage: bytes) -> None:
-    with bucket(aws_session, tmp_path) as client:
-        client.put_object(Bucket=BUCKET, Key="a", Body=b"whole")
-    (kept,) = (tmp_path / "objects" / BUCKET).iterdir()
-    kept.with_name("0" * 64).write_bytes(damage)
-    with bucket(aws_session, tmp_path) as client:
-        assert keys(client) == {"a"}
+def test_objects_without_a_state_directory_go_with_their_server(aws_session: boto3.Session) -> None:
+    with start_in_thread() as server, closing(aws_session.client("s3", endpoint_url=server.endpoint_url)) as client:
+        folder = server.objects
+        client.create_bucket(Bucket=BUCKET)
+        client.put_object(Bucket=BUCKET, Key="a", Body=b"here")
+        assert len(list(folder.glob("*/*.data"))) == 1
+    assert not folder.exists()
 
 
 def test_servers_of_one_process_do_not_see_each_other(aws_session: boto3.Session, tmp_path: Path) -> None:

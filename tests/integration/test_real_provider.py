@@ -17,7 +17,7 @@ from functions.core.model import ModelAnswer, ModelCall
 from functions.core.outcomes import OUTCOMES
 from functions.core.ports import Provider
 from functions.core.providers.catalogue import Catalogue
-from functions.core.providers.real import DEFAULT_INSTRUCTIONS
+from functions.core.providers.prompt import DEFAULT_INSTRUCTIONS, prompt_of
 from functions.core.settings import Settings
 from tests.fixtures.model_server import Answer, ModelServer, Request, completion, converse, message
 
@@ -122,6 +122,16 @@ def test_without_instructions_a_summary_is_asked_for(
 ) -> None:
     ask(model, ModelCall("job", 0, 1, TEXT, 0, None))
     assert sent(server.requests[0]) == (DEFAULT_INSTRUCTIONS, TEXT)
+
+
+@every_kind
+def test_context_goes_out_in_tags_of_its_own(server: ModelServer, ask: Callable[..., ModelAnswer], model: str) -> None:
+    call = ModelCall("job", 0, 1, TEXT, 0, "List the ages.", before="Before it.", after="And after.")
+    ask(model, call)
+    instructions, prompt = sent(server.requests[0])
+    assert (instructions, prompt) == prompt_of(call)
+    assert instructions.startswith("List the ages.\n\nWork on what stands between <part-")
+    assert prompt.index("Before it.") < prompt.index(TEXT) < prompt.index("And after.")
 
 
 @pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])

@@ -425,3 +425,13 @@ def test_nothing_comes_to_rest_while_a_retry_of_its_job_is_under_way(fresh_postg
     assert stage.settle(job_id).status is JobStatus.COMPLETED
     stage.check(job_id)
     stage.close()
+
+
+def test_a_retry_forgets_what_the_run_before_it_left_in_the_bucket(stage: Stage) -> None:
+    job_id = stage.submit("aaaa")
+    stage.change_job(job_id, status=JobStatus.FAILED, result_key="k", result_bytes=1, records_bytes=2)
+
+    stage.retry(job_id)
+
+    job = stage.job(job_id)
+    assert (job.result_key, job.result_bytes, job.records_bytes) == (None, None, None)

@@ -250,16 +250,17 @@ MUTATIONS = [
     Mutation(
         "the document comes after the job",
         "functions/api/submit.py",
-        "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
+        "        await parts.documents.put(job.source.key, data, content_type=CONTENT_TYPE)\n",
         "        await parts.store.create_job(job, spans)\n"
-        "        await parts.documents.put(job.document_key, data, content_type=CONTENT_TYPE)\n",
+        "        await parts.documents.put(job.source.key, data, content_type=CONTENT_TYPE)\n",
         only=(Fault.SLOW, Fault.S3_REFUSED),
     ),
     Mutation(
         "messages are sent before the job is committed",
         "functions/api/submit.py",
-        "    await _keep(parts, job, submission.data, spans)\n    await _announce(parts.queues, job, spans)\n",
-        "    await _announce(parts.queues, job, spans)\n    await _keep(parts, job, submission.data, spans)\n",
+        "    earlier = await _keep(parts, job, submission.data, spans)\n",
+        "    await _announce(parts.queues, job, spans)\n"
+        "    earlier = await _keep(parts, job, submission.data, spans)\n",
         only=(Fault.SLOW,),
     ),
     # -- the end
@@ -285,7 +286,7 @@ MUTATIONS = [
     ),
     Mutation(
         "results are put together in another order",
-        "functions/finalizer/finalize.py",
+        "functions/finalizer/assemble.py",
         "        for result in page:\n",
         "        for result in reversed(page):\n",
     ),
@@ -368,10 +369,119 @@ MUTATIONS = [
     Mutation(
         "a job's objects are deleted before its rows",
         "functions/api/control.py",
-        "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
+        "    left = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
         '    await parts.documents.delete(f"documents/{job_id}")\n'
-        "    keys = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
+        "    left = await parts.store.delete(job_id, owner) if may_be_id(job_id) else None\n",
         only=(Fault.SLOW, Fault.MODEL_SLOW),
+    ),
+    # -- uploads, idempotency keys, and what is to go
+    Mutation(
+        "an idempotency key is not written",
+        f"{STORE}/submitting.py",
+        "    earlier = take_key(connection, job)\n",
+        "    earlier = None\n",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "an idempotency key is written after the job, on its own",
+        f"{STORE}/sql.py",
+        "        return await self._db.write(lambda c: submitting.create_job(c, job, spans, self._timing))\n",
+        "        from dataclasses import replace\n\n"
+        "        alone = replace(job, idempotency=None)\n"
+        "        await self._db.write(lambda c: submitting.create_job(c, alone, spans, self._timing))\n"
+        "        return await self._db.write(lambda c: submitting.take_key(c, job))\n",
+        only=(Fault.SLOW, Fault.REFUSED),
+    ),
+    Mutation(
+        "a job is not counted at its upload",
+        f"{STORE}/uploads.py",
+        ".values(jobs=documents.c.jobs + 1, etag=",
+        ".values(jobs=documents.c.jobs, etag=",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "the accepted version of an upload is not pinned",
+        f"{STORE}/uploads.py",
+        "jobs=documents.c.jobs + 1, etag=job.source.etag, version=job.source.version)",
+        "jobs=documents.c.jobs + 1)",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "an upload does not go with its last job",
+        f"{STORE}/uploads.py",
+        ".values(jobs=documents.c.jobs - 1)",
+        ".values(jobs=documents.c.jobs)",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "an upload expires though a job has taken it",
+        f"{STORE}/uploads.py",
+        "_OVER = and_(documents.c.jobs == 0, ",
+        "_OVER = and_(",
+        only=(Fault.MODEL_SLOW,),
+    ),
+    Mutation(
+        "an upload keeps its tag",
+        "functions/planner/looking.py",
+        "    await hold.parts.uploads.keep(upload)\n",
+        "",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "a planner forgets what it has learned of an upload",
+        "functions/planner/looking.py",
+        "    hold.moved_on(learned)\n",
+        "",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "a byte order mark is text",
+        "functions/planner/looking.py",
+        "return replace(hold.plan.source, skip=found.skip), hold.plan.document_bytes - found.skip",
+        "return hold.plan.source, hold.plan.document_bytes",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "a transcoded document has the size of its upload",
+        "functions/planner/transcode.py",
+        "    return stored.size\n",
+        "    return hold.plan.document_bytes\n",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "the context before a chunk is not what stands beside it",
+        "functions/chunk_worker/spans.py",
+        "_whole(before)[-claim.overlap_chars :]",
+        "_whole(before)[: claim.overlap_chars]",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "the objects of a deleted job are not noted",
+        f"{STORE}/erasing.py",
+        "    _note(connection, left, timing)\n",
+        "",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "the object of an upload that expired is not noted",
+        f"{STORE}/erasing.py",
+        "    _note(connection, gone, timing)\n",
+        "",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "what S3 did not delete is forgotten",
+        "functions/reconciler/expiry.py",
+        "for deletion, fine in zip(due, done, strict=True) if fine]",
+        "for deletion, fine in zip(due, done, strict=True)]",
+        only=(Fault.SLOW,),
+    ),
+    Mutation(
+        "a job goes before it was kept long enough",
+        f"{STORE}/erasing.py",
+        "    before = connection.execute(_CLOCK).scalar_one() - age_ms\n",
+        "    before = connection.execute(_CLOCK).scalar_one()\n",
+        only=(Fault.SLOW,),
     ),
     # -- what surrounds them
     Mutation(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.core.model import NewJob, Source
+from functions.core.model import NewJob
 from tests.simulation.model.conformance import disagreement, transactions, walk
 from tests.simulation.model.deeds import TRANSACTIONS
 from tests.simulation.model.mutations import MUTATIONS
@@ -16,7 +16,7 @@ from tests.simulation.model.protocol import begin
 from tests.simulation.model.rules import Setup
 from tests.simulation.model.states import Budget, Rows, State, Step
 from tests.simulation.model.story import sentence
-from tests.simulation.model.twin import JOB, OWNER, Twin, seen_from_outside, span_of
+from tests.simulation.model.twin import JOB, OWNER, SOURCE, Twin, seen_from_outside, span_of
 
 EVERYTHING = Budget(*(1,) * len(Budget._fields))
 LASTING = EVERYTHING._replace(cancel=0, delete=0, retry=2, error=3)
@@ -94,7 +94,7 @@ def test_a_job_begins_as_the_real_store_creates_it(planners: int, twin_of: Calla
     setup = Setup(3, planners=planners)
     twin = twin_of(setup)
     twin.install(Rows(None, ()))
-    job = NewJob(JOB, OWNER, "script", None, 1, setup.max_attempts, Source(f"documents/{JOB}"), 3, 3, bom_removed=False)
+    job = NewJob(JOB, OWNER, "script", None, 1, setup.max_attempts, SOURCE, 3, 3, bom_removed=False)
 
     twin.run(twin.store.create_job(job, None if planners else [span_of(index) for index in range(3)]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +22,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     then: threading.Event | None = None  # set once the answer was given
+    hang_up: bool = False  # instead of answering
 
 
 @dataclass
@@ -35,21 +36,30 @@ class Asked:
     body: bytes
 
 
+Reply = Answer | Callable[[Asked], Answer]
+
+
 class FakeServer:
     """Answers to (method, path), one after the other; the last one stays."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self._answers: dict[tuple[str, str], deque[Answer]] = defaultdict(deque)
+        self.broken_bodies = 0  # so many of the next PUTs are hung up on before they have arrived
+        self._answers: dict[tuple[str, str], deque[Reply]] = defaultdict(deque)
         self.on("GET", "/health", Answer({"service": "piecewise", "version": "0", "status": "ok"}))
         self.port = 0
+        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def on(self, method: str, path: str, *answers: Answer) -> None:
+    def on(self, method: str, path: str, *answers: Reply) -> None:
         self._answers[method, path].extend(answers)
+
+    def first(self, method: str, path: str, reply: Reply) -> None:
+        """Before all others."""
+        self._answers[method, path].appendleft(reply)
 
     def job(self, *states: dict[str, Any], job_id: str = JOB_ID) -> None:
         """A POST that is accepted, and what GETs of the job show, in turn."""
@@ -61,7 +71,15 @@ class FakeServer:
         answers = self._answers[asked.method, asked.path]
         if not answers:
             return Answer({"title": "Not Found", "detail": f"there is no {asked.path}", "status": 404}, 404)
-        return answers.popleft() if len(answers) > 1 else answers[0]
+        answer = answers.popleft() if len(answers) > 1 else answers[0]
+        return answer if isinstance(answer, Answer) else answer(asked)
+
+    def breaks(self, method: str) -> bool:
+        """Whether this one is to be hung up on."""
+        with self._lock:
+            broken = method == "PUT" and self.broken_bodies > 0
+            self.broken_bodies -= broken
+            return broken
 
 
 def job(
@@ -72,7 +90,7 @@ def job(
         "job_id": JOB_ID, "status": status, "total_chunks": total, "chunks_completed": completed,
         "chunks_failed": failed, "progress_pct": 100, "model": "local", "analysis_result": None, "result_url": None,
         "document_chars": 9, "document_bytes": 9, "created_at": "2026-11-22T06:00:00.000Z", "error": None,
-        "chunk_errors": [], **more,
+        "started_at": None, "finished_at": None, "expires_at": None, "chunk_errors": [], **more,
     }  # fmt: skip
 
 
@@ -87,8 +105,15 @@ def serving() -> Iterator[FakeServer]:
 
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
+            if fake.breaks(self.command):
+                self.rfile.read(1)
+                self.close_connection = True
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             answer = fake.answer(Asked(self.command, path, query, dict(self.headers), body))
+            if answer.hang_up:
+                self.close_connection = True
+                return
             data = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in {"Content-Length": str(len(data)), **answer.headers}.items():
@@ -98,7 +123,7 @@ def serving() -> Iterator[FakeServer]:
             if answer.then is not None:
                 answer.then.set()
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass

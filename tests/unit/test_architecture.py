@@ -11,7 +11,20 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("api", "planner", "chunk_worker", "finalizer", "dead_letter", "reconciler", "migrate")
-RULES = ("jobs", "model", "outcomes", "results", "messages", "ids", "keys", "chunking", "cuts", "graphemes", "ports")
+RULES = (
+    "jobs",
+    "model",
+    "outcomes",
+    "results",
+    "records",
+    "messages",
+    "ids",
+    "keys",
+    "chunking",
+    "cuts",
+    "graphemes",
+    "ports",
+)
 ADAPTERS = ("store", "queues", "documents", "providers")
 LAYERS = {
     **{f"functions.core.{name}": 1 for name in RULES},

@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from local.bench.beside import bare_endpoint
 from local.bench.chunking import chunking
 from local.bench.processes import ProcessDied, Snapshot, peak_mb
 from local.bench.provider import provider
-from local.bench.texts import json_body, kinds, prose
+from local.bench.texts import json_body, kinds, prose, write_prose
 from local.bench.throughput import bare_loop
 from local.cli.main import main
 from local.options import HOST
@@ -31,6 +32,14 @@ def test_a_body_has_nearly_the_size_that_was_asked_for(size: int) -> None:
 def test_texts_of_all_kinds_have_the_size_in_bytes() -> None:
     for text in (prose(BOOK, 9_999), *kinds(BOOK, 9_999).values()):
         assert len(text.encode()) == pytest.approx(9_999, abs=4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 1_000, 99_999])
+def test_a_file_of_prose_has_its_size_to_the_byte_and_whole_characters(tmp_path: Path, size: int) -> None:
+    write_prose(BOOK.encode(), size, tmp_path / "prose")
+    written = (tmp_path / "prose").read_bytes()
+    assert len(written) == size
+    assert written.decode().rstrip() in BOOK * (size // len(BOOK) + 1)
 
 
 def test_the_bare_endpoint_parses_bodies_in_a_process_of_its_own() -> None:
@@ -82,3 +91,11 @@ def test_the_command_prints_json_alone_on_stdout(capsysbinary: pytest.CaptureFix
     assert [figure["id"] for figure in said["figures"]] == ["provider.local"]
     assert said["facts"]["cores"] == os.cpu_count()
     assert b"provider" in captured.err
+
+
+@pytest.mark.parametrize("sizes", ["", "0", "1,,2", "ten", "2000", "1.5"])
+def test_sizes_that_are_none_are_refused(capsys: pytest.CaptureFixture[str], sizes: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "--documents", "--sizes", sizes])
+    assert ended.value.code == 2
+    assert "--sizes" in capsys.readouterr().err

@@ -1,26 +1,13 @@
 from __future__ import annotations
 
-import io
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local.cli.main import main
+from tests.fixtures.cli import Cli
 from tests.unit.fake_server import JOB_ID, Answer, FakeServer, job, serving
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Result]
 
 
 @pytest.fixture
@@ -34,20 +21,6 @@ def book(tmp_path: Path) -> str:
     path = tmp_path / "book.txt"
     path.write_text("Once upon a time.\n")
     return str(path)
-
-
-@pytest.fixture
-def cli(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.delenv("PIECEWISE_SERVER", raising=False)
-
-    def run(*arguments: str, stdin: bytes = b"") -> Result:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        captured = capsysbinary.readouterr()
-        return Result(int(ended.value.code or 0), captured.out.decode(), captured.err.decode())
-
-    return run
 
 
 FAILED_CHUNK = {
@@ -126,10 +99,13 @@ def test_no_wait_prints_the_job_id_and_leaves(cli: Cli, server: FakeServer, book
 def test_options_reach_the_server(cli: Cli, server: FakeServer, book: str) -> None:
     server.job(job())
     options = ("--model", "simulated", "--instructions", "list names", "--max-chunk-chars", "7", "--max-attempts", "5")
-    cli("analyze", book, "--server", server.url, *options)
+    cli("analyze", book, "--server", server.url, *options, "--overlap-chars", "9", "--idempotency-key", "k")
     body = json.loads(server.asked[0].body)
     assert body.pop("raw_text") == "Once upon a time.\n"
-    assert body == {"model": "simulated", "instructions": "list names", "max_chunk_chars": 7, "max_attempts": 5}
+    assert body == {
+        "model": "simulated", "instructions": "list names", "max_chunk_chars": 7, "max_attempts": 5, "overlap_chars": 9,
+    }  # fmt: skip
+    assert server.asked[0].headers["Idempotency-Key"] == "k"
 
 
 def test_a_dash_reads_standard_input(cli: Cli, server: FakeServer) -> None:
@@ -153,7 +129,6 @@ def test_the_environment_names_the_server(
         (b"", "is empty: there is nothing to analyze"),
         (b" \n\t", "is empty: there is nothing to analyze"),
         (b"fine so far \xff\xfe", "is not UTF-8 text: byte 0xff at offset 12."),
-        (b"x" * 4_000_001, "is too large: at most 4,000,000 bytes are taken. Split it first"),
     ],
 )
 def test_a_document_that_cannot_be_taken_is_one_line(
@@ -185,6 +160,15 @@ def test_a_file_that_cannot_be_read_is_one_line(
         ("analyze", "x", "--max-attempts", "2"),
         ("analyze", "x", "--max-chunk-chars", "0"),
         ("analyze", "x", "--server", "127.0.0.1:3000"),
+        ("analyze", "x", "--overlap-chars", "10001"),
+        ("analyze", "x", "--idempotency-key", "two words"),
+        ("analyze", "x", "--output", "result", "--no-wait"),
+        ("retry",),
+        ("retry", JOB_ID, "--output", "result", "--no-wait"),
+        ("list", "--limit", "0"),
+        ("list", "--status", "DONE"),
+        ("chunks", JOB_ID, "--status", "CANCELLED"),
+        ("delete", JOB_ID),
         ("analyze", "x", "--server", "http://host:port"),
         ("status",),
         ("status", JOB_ID, "--server", "ftp://host"),
@@ -207,7 +191,8 @@ def test_bad_usage_is_status_2_and_starts_nothing(cli: Cli, arguments: tuple[str
 def test_a_server_that_is_not_reached_is_status_6(cli: Cli, book: str) -> None:
     with serving() as gone:
         url = gone.url
-    for arguments in (("analyze", book), ("status", JOB_ID)):
+    of_a_job = [(name, JOB_ID) for name in ("status", "result", "chunks", "retry", "cancel")]
+    for arguments in (("analyze", book), ("list",), ("delete", JOB_ID, "--yes"), *of_a_job):
         result = cli(*arguments, "--server", url)
         assert result.code == 6
         assert f"piecewise: error: cannot reach {url}: " in result.err

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.fake_server import JOB_ID, Answer, FakeServer, job, serving
+from tests.unit.fake_server import JOB_ID, Answer, Asked, FakeServer, job, serving
+from tests.unit.fake_uploads import DOCUMENT_ID, EXPIRES_AT, FakeUploads
 
 PIECEWISE = (sys.executable, "-c", "from local.cli.main import main; main()")
 
@@ -45,6 +46,45 @@ def test_ctrl_c_leaves_the_job_to_its_server_and_says_so(server: FakeServer) -> 
         assert process.stderr is not None
         last = process.stderr.read().splitlines()[-1]
     assert last == f"piecewise: interrupted: job {JOB_ID} goes on; see: piecewise status {JOB_ID} --server {server.url}"
+
+
+def interrupted(arguments: tuple[str, ...], server: FakeServer, method: str, path: str) -> str:
+    """The last line of a command that is stopped by Ctrl-C while the answer to this request is due."""
+    arrived, over = threading.Event(), threading.Event()
+
+    def never(_: Asked) -> Answer:
+        arrived.set()
+        over.wait(60)
+        return Answer(hang_up=True)
+
+    server.first(method, path, never)
+    with start(*arguments, "--server", server.url) as process:
+        assert arrived.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert process.stderr is not None
+        last = process.stderr.read().splitlines()[-1]
+    over.set()
+    return last
+
+
+def test_ctrl_c_during_an_upload_says_what_becomes_of_it(server: FakeServer, tmp_path: Path) -> None:
+    FakeUploads(server)
+    book = tmp_path / "book"
+    book.write_bytes(b"x" * 20_000_000)
+    assert interrupted(("analyze", str(book)), server, "PUT", "/bucket/1") == (
+        f"piecewise: interrupted: no job was made; what was uploaded (document {DOCUMENT_ID}) is dropped "
+        f"after {EXPIRES_AT}"
+    )
+    assert not any(asked.path == "/v1/analyze" for asked in server.asked)
+
+
+def test_ctrl_c_while_a_document_is_handed_in_says_where_to_look(server: FakeServer, tmp_path: Path) -> None:
+    book = tmp_path / "book"
+    book.write_text("text")
+    assert interrupted(("analyze", str(book)), server, "POST", "/v1/analyze") == (
+        f"piecewise: interrupted: the job may have been accepted already; see: piecewise list --server {server.url}"
+    )
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(server: FakeServer, tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ from sqlalchemy import (
 )
 
 from functions.core.jobs import ChunkStatus, JobStatus
-from functions.core.model import ChunkHint, Claim, ClaimedBatch, Failure, Span
+from functions.core.model import ChunkHint, Claim, ClaimedBatch, Failure
 from functions.core.store.clock import now
 from functions.core.store.counting import OF_ACTIVE_JOB, OWNER
-from functions.core.store.submitting import source_of
+from functions.core.store.submitting import source_of, span_of
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
@@ -193,7 +193,7 @@ def _with_jobs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
 def _as_claim(row: Row[Any], job: Row[Any]) -> Claim:
     return Claim(
         job_id=row.job_id,
-        span=Span(row.chunk_index, row.char_start, row.char_end, row.byte_start, row.byte_end, row.sha256),
+        span=span_of(row),
         claim_no=row.claim_no,
         attempts=row.attempts,
         crashes=row.crashes,

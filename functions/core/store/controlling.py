@@ -1,27 +1,28 @@
-"""What a client asks of a job that is there: stop, try the failed chunks again, erase.
+"""What a client asks of a job that is there: stop, try the failed chunks again.
 
-Order of locks: everybody else who touches both takes chunk rows before the job row, and so does `delete`. `retry` takes
-the job row first, for the job row says whether there is anything to retry; a job that has ended holds no open chunk, so
-nobody wants the two the other way round. A job that failed while it was being planned may hold some: should two meet
-there, Postgres ends one with 40P01 and `Database` runs it again.
+Order of locks: everybody else who touches both takes chunk rows before the job row. `retry` takes the job row first,
+for the job row says whether there is anything to retry; a job that has ended holds no open chunk, so nobody wants the
+two the other way round. A job that failed while it was being planned may hold some: should two meet there, Postgres
+ends one with 40P01 and `Database` runs it again.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, select, update
 
 from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, ChunkStatus, JobStatus
-from functions.core.keys import LEGACY, result_key
 from functions.core.model import ChunkHint, PlanHint, Retried
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, uncount
-from functions.core.store.legacy import erase_legacy
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
 
 _NOTHING_DUE = {"plan_lease_until": None, "plan_due_at": None, "finalize_due_at": None, "finalize_lease_until": None}
 _UNTOLD = dict.fromkeys(
-    ("error_code", "error_message", "error_summary", "analysis_result", "result_key", "result_bytes", "finished_at")
+    (
+        *("error_code", "error_message", "error_summary", "finished_at"),
+        *("analysis_result", "result_key", "result_bytes", "records_bytes"),
+    )
 )
 _UNTRIED = {"attempts": 0, "crashes": 0, "error_code": None, "error_message": None, "finished_at": None}
 
@@ -62,21 +63,6 @@ def retry(connection: Connection, job_id: str, owner: str, run: int, limit: int,
     if begun.rowcount:
         _reopen(connection, job_id, limit, timing)
     return _retried(connection, job_id, owner, run + 1, limit)
-
-
-def erase(connection: Connection, job_id: str, owner: str) -> list[str] | None:
-    """Remove a job in any state and its chunks; the keys of the objects that it leaves in the bucket."""
-    mine = _of(job_id, owner)
-    # The cascade would do, but it takes the job row first, and would deadlock with every worker that counts just now.
-    connection.execute(delete(chunks).where(chunks.c.job_id.in_(select(jobs.c.job_id).where(mine))))
-    row = connection.execute(delete(jobs).where(mine).returning(jobs.c.document_key, jobs.c.run)).one_or_none()
-    if row is None:
-        return None
-    results = [result_key(job_id, run) for run in range(1, row.run + 1)]
-    if row.document_key.startswith(LEGACY):
-        erase_legacy(connection, int(row.document_key.removeprefix(LEGACY)))
-        return results
-    return [row.document_key, *results]
 
 
 def _of(job_id: str, owner: str) -> ColumnElement[bool]:

@@ -31,6 +31,9 @@ OPEN = chunks.c.status.in_(OPEN_CHUNK)
 ALL_DONE: ColumnElement[bool] = and_(
     jobs.c.total_chunks.is_not(None), jobs.c.chunks_completed + jobs.c.chunks_failed == jobs.c.total_chunks
 )
+# Written out: SQLite takes a partial index on a list only where it sees the list.
+LIVE = jobs.c.status.in_(bindparam("live", [str(status) for status in ACTIVE_JOB], literal_execute=True))
+SPELT_OPEN = chunks.c.status.in_(bindparam("open", [str(status) for status in OPEN_CHUNK], literal_execute=True))
 MOST = bindparam("most", type_=Integer)  # rows of a page
 OF_ACTIVE_JOB = select(jobs.c.job_id).where(jobs.c.job_id == chunks.c.job_id, ACTIVE).exists()
 # Spelt out: in a RETURNING for SQLite SQLAlchemy leaves the tables' names away, and `job_id = job_id` is every job's.

@@ -6,22 +6,29 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.errors import DocumentUnreadable
 from functions.core.jobs import JobStatus
-from functions.core.model import Failure, Moved, Plan, PlanHint, Span
+from functions.core.model import Failure, Moved, Plan, PlanHint, Source, Span
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, ALL_DONE, MOST
 from functions.core.store.submitting import insert_chunks, source_of
-from functions.core.store.tables import chunks, jobs
+from functions.core.store.tables import chunks, documents, jobs
 from functions.core.store.timing import Timing
 
 _UNPLANNED = and_(ACTIVE, jobs.c.total_chunks.is_(None))
 _LEASE_OVER = and_(jobs.c.plan_lease_until.is_not(None), jobs.c.plan_lease_until < now())
 _CRASHED = case((_LEASE_OVER, 1), else_=0)
-_PLAN = (*jobs.c, (now() - jobs.c.updated_at).label("waiting_ms"))
+# Spelt out as in counting's OWNER: what a RETURNING for SQLite would make of the job's column is the upload's own.
+_CONTENT_TYPE = (
+    select(documents.c.content_type)
+    .where(documents.c.document_id == literal_column(f"{jobs.name}.{jobs.c.document_id.name}"))
+    .scalar_subquery()
+    .label("content_type")
+)
+_PLAN = (*jobs.c, (now() - jobs.c.updated_at).label("waiting_ms"), _CONTENT_TYPE)
 
 
 def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | None:
@@ -35,6 +42,51 @@ def begin_plan(connection: Connection, job_id: str, timing: Timing) -> Plan | No
             jobs.c.plan_crashes + _CRASHED < timing.crash_limit,
         )
         .values(plan_claim_no=jobs.c.plan_claim_no + 1, plan_crashes=jobs.c.plan_crashes + _CRASHED, **_lease(timing))
+        .returning(*_PLAN)
+    ).one_or_none()
+    return _plan(row) if row else None
+
+
+def learn_document(
+    connection: Connection,
+    plan: Plan,
+    timing: Timing,
+    *,
+    source: Source,
+    encoding: str,
+    document_bytes: int,
+    bom_removed: bool,
+) -> Plan | None:
+    """What an upload turned out to be."""
+    known = {
+        "document_key": source.key,
+        "document_etag": source.etag,
+        "document_version": source.version,
+        "document_skip": source.skip,
+        "document_encoding": encoding,
+        "document_bytes": document_bytes,
+        "bom_removed": bom_removed,
+        "transcode_upload": None,
+        "plan_crashes": 0,  # it makes progress
+    }
+    return _before_first_chunk(connection, plan, known, timing)
+
+
+def begin_transcode(connection: Connection, plan: Plan, upload_id: str, timing: Timing) -> Plan | None:
+    """Note the multipart upload that takes the text in UTF-8, so that the next planner goes on with it.
+
+    Noted again after each part, which is progress: a long text may survive more planners than a short one.
+    """
+    goes_on = jobs.c.transcode_upload == upload_id
+    crashes = case((goes_on, 0), else_=jobs.c.plan_crashes)
+    return _before_first_chunk(connection, plan, {"transcode_upload": upload_id, "plan_crashes": crashes}, timing)
+
+
+def _before_first_chunk(connection: Connection, plan: Plan, known: dict[str, Any], timing: Timing) -> Plan | None:
+    row = connection.execute(
+        update(jobs)
+        .where(*_held(plan), jobs.c.plan_chunk == 0)
+        .values(**known, updated_at=now(), **_lease(timing))
         .returning(*_PLAN)
     ).one_or_none()
     return _plan(row) if row else None
@@ -72,6 +124,7 @@ def close_plan(connection: Connection, plan: Plan, timing: Timing) -> Moved | No
         .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)
         .values(
             total_chunks=plan.next_chunk,
+            document_chars=_chars(plan),
             plan_lease_until=None,
             plan_due_at=None,
             updated_at=now(),
@@ -161,6 +214,11 @@ def _held(plan: Plan) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.job_id == plan.job_id, _UNPLANNED, jobs.c.plan_claim_no == plan.claim_no
 
 
+def _chars(plan: Plan) -> int:
+    """Of the document; nobody else has counted those of an upload."""
+    return plan.next_char if plan.document_id else plan.document_chars
+
+
 def _check_tiling(connection: Connection, plan: Plan) -> None:
     """Characters, bytes and contiguity of the rows against the document. Raises DocumentUnreadable."""
     before = (
@@ -186,10 +244,10 @@ def _check_tiling(connection: Connection, plan: Plan) -> None:
         ).select_from(before)
     ).one()
     found = (row.rows, row.chars, row.bytes, row.gaps)
-    if found != (plan.next_chunk, plan.document_chars, plan.document_bytes, 0):
+    if found != (plan.next_chunk, _chars(plan), plan.document_bytes, 0):
         raise DocumentUnreadable(
             f"the chunks do not tile the document: {row.rows} chunks over {row.chars} characters and {row.bytes} bytes "
-            f"with {row.gaps} gaps, for {plan.document_chars} characters and {plan.document_bytes} bytes"
+            f"with {row.gaps} gaps, for {_chars(plan)} characters and {plan.document_bytes} bytes"
         )
 
 
@@ -199,7 +257,7 @@ def _plan(row: Row[Any]) -> Plan:
         claim_no=row.plan_claim_no,
         source=source_of(row),
         encoding=row.document_encoding,
-        content_type=None,
+        content_type=row.content_type,
         transcode_upload=row.transcode_upload,
         document_id=row.document_id,
         document_chars=row.document_chars,

@@ -6,33 +6,44 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from functions.core.jobs import JobStatus
+from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.model import (
     ChunkError,
     ChunkHint,
     ChunkResult,
+    ChunkView,
     Claim,
     ClaimedBatch,
+    Deletion,
+    DocumentView,
+    Earlier,
     Failure,
     FinalizeTask,
     JobView,
     Moved,
+    NewDocument,
     NewJob,
     Plan,
     PlanHint,
     Retried,
+    Source,
     Span,
+    Standing,
 )
 from functions.core.store import (
     claiming,
     controlling,
     ending,
+    erasing,
     finalizing,
+    idempotency,
     legacy,
+    listing,
     planning,
     stuck,
     submitting,
     sweeping,
+    uploads,
 )
 from functions.core.store.database import Database
 from functions.core.store.timing import Timing
@@ -46,17 +57,39 @@ class SqlStore:
         self._timing = timing
         self._renewals = renewals
 
-    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> None:
-        await self._db.write(lambda c: submitting.create_job(c, job, spans, self._timing))
+    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
+        return await self._db.read(lambda c: listing.standing(c, owner, idempotency_key))
+
+    async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
+        return await self._db.write(lambda c: submitting.create_job(c, job, spans, self._timing))
+
+    async def create_document(self, document: NewDocument) -> DocumentView:
+        return await self._db.write(lambda c: uploads.create_document(c, document, self._timing))
+
+    async def document(self, document_id: str, owner: str) -> DocumentView | None:
+        return await self._db.read(lambda c: uploads.read_document(c, document_id, owner))
 
     async def job(self, job_id: str, owner: str) -> JobView | None:
-        return await self._db.read(lambda c: submitting.read_job(c, job_id, owner))
+        return await self._db.read(lambda c: listing.read_job(c, job_id, owner))
+
+    async def list_jobs(self, owner: str, *, status: JobStatus | None, before: str | None, limit: int) -> list[JobView]:
+        return await self._db.read(lambda c: listing.list_jobs(c, owner, status=status, before=before, limit=limit))
+
+    async def chunk_page(
+        self, job_id: str, *, after: int, limit: int, status: ChunkStatus | None, result_bytes: int
+    ) -> list[ChunkView]:
+        return await self._db.read(
+            lambda c: listing.chunk_page(c, job_id, after=after, limit=limit, status=status, result_bytes=result_bytes)
+        )
+
+    async def finished_prefix(self, job_id: str) -> int:
+        return await self._db.read(lambda c: listing.finished_prefix(c, job_id))
 
     async def chunk_errors(self, job_id: str, limit: int) -> list[ChunkError]:
-        return await self._db.read(lambda c: submitting.read_chunk_errors(c, job_id, limit))
+        return await self._db.read(lambda c: listing.read_chunk_errors(c, job_id, limit))
 
     async def exists(self, job_id: str) -> bool:
-        return await self._db.read(lambda c: submitting.exists(c, job_id))
+        return await self._db.read(lambda c: listing.exists(c, job_id))
 
     async def cancel(self, job_id: str, owner: str) -> JobStatus | None:
         return await self._db.write(lambda c: controlling.cancel(c, job_id, owner))
@@ -64,18 +97,36 @@ class SqlStore:
     async def retry(self, job_id: str, owner: str, *, run: int, limit: int = 1_000) -> Retried | None:
         return await self._db.write(lambda c: controlling.retry(c, job_id, owner, run, limit, self._timing))
 
-    async def delete(self, job_id: str, owner: str) -> list[str] | None:
-        left: list[str] | None = None
+    async def delete(self, job_id: str, owner: str) -> list[Deletion] | None:
+        left: list[Deletion] | None = None
 
-        def erase(connection: Connection) -> list[str] | None:
+        def erase(connection: Connection) -> list[Deletion] | None:
             nonlocal left  # run again after a commit whose answer was lost, there is nothing to be found
-            left = controlling.erase(connection, job_id, owner) or left
+            left = erasing.erase(connection, job_id, owner, self._timing) or left
             return left
 
         return await self._db.write(erase)
 
     async def begin_plan(self, job_id: str) -> Plan | None:
         return await self._db.write(lambda c: planning.begin_plan(c, job_id, self._timing))
+
+    async def learn_document(
+        self, plan: Plan, *, source: Source, encoding: str, document_bytes: int, bom_removed: bool
+    ) -> Plan | None:
+        return await self._db.write(
+            lambda c: planning.learn_document(
+                c,
+                plan,
+                self._timing,
+                source=source,
+                encoding=encoding,
+                document_bytes=document_bytes,
+                bom_removed=bom_removed,
+            )
+        )
+
+    async def begin_transcode(self, plan: Plan, upload_id: str) -> Plan | None:
+        return await self._db.write(lambda c: planning.begin_transcode(c, plan, upload_id, self._timing))
 
     async def add_chunks(self, plan: Plan, spans: Sequence[Span]) -> Plan | None:
         return await self._db.write(lambda c: planning.add_chunks(c, plan, spans, self._timing))
@@ -186,6 +237,21 @@ class SqlStore:
 
     async def rest_ended(self, limit: int) -> int:
         return await self._db.write(lambda c: sweeping.rest_ended(c, limit))
+
+    async def expire_job(self, *, seconds: float) -> str | None:
+        return await self._db.write(lambda c: erasing.expire_job(c, _ms(seconds), self._timing))
+
+    async def expire_documents(self, limit: int) -> int:
+        return await self._db.write(lambda c: erasing.expire_documents(c, limit, self._timing))
+
+    async def forget_keys(self, *, seconds: float, limit: int) -> int:
+        return await self._db.write(lambda c: idempotency.forget_keys(c, _ms(seconds), limit))
+
+    async def due_deletions(self, limit: int) -> list[Deletion]:
+        return await self._db.write(lambda c: erasing.due_deletions(c, limit, self._timing))
+
+    async def deleted(self, deletions: Sequence[Deletion]) -> None:
+        await self._db.write(lambda c: erasing.deleted(c, deletions))
 
     async def stuck_jobs(self, *, quiet: float, longest: float, grace: float) -> int:
         given = {"quiet_ms": _ms(quiet), "longest_ms": _ms(longest), "grace_ms": _ms(grace)}

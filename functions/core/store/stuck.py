@@ -6,13 +6,12 @@ from functools import cache
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
-from functions.core.jobs import ACTIVE_JOB, ChunkStatus
+from functions.core.jobs import ChunkStatus
 from functions.core.store.clock import now
+from functions.core.store.counting import LIVE
 from functions.core.store.tables import chunks, jobs
 
 _AT = bindparam("at", type_=BigInteger)  # as a value, so that an index can serve the comparison
-# Written out: SQLite takes a partial index on a list only where it sees the list.
-_ACTIVE = jobs.c.status.in_(bindparam("active", [str(status) for status in ACTIVE_JOB], literal_execute=True))
 
 
 def stuck_jobs(connection: Connection, *, quiet_ms: int, longest_ms: int, grace_ms: int) -> int:
@@ -37,7 +36,7 @@ def _stuck() -> Select[int]:
         select(func.count())
         .select_from(jobs)
         .where(
-            _ACTIVE,
+            LIVE,
             jobs.c.updated_at < bindparam("quiet", type_=BigInteger),
             or_(
                 jobs.c.updated_at < bindparam("longest", type_=BigInteger),

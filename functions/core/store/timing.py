@@ -15,4 +15,4 @@ class Timing:
     finalize_after_ms: int
     plan_lease_ms: int
     upload_life_ms: int
-    late_ms: int  # after which no function can write any more what it was about to write
+    late_ms: int  # after which no function writes any more what it was about to, and no upload's URL is good

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, insert, select
 
 from functions.core.jobs import Progress
-from functions.core.model import ChunkHint, Claim, Failure, FinalizeTask, Plan, Span
+from functions.core.keys import document_key
+from functions.core.model import ChunkHint, Claim, Failure, FinalizeTask, Plan, Source, Span
 from functions.core.results import SEPARATOR
 from functions.core.settings import Settings
 from functions.core.store.engines import make_engines
@@ -28,6 +29,7 @@ T = TypeVar("T")
 NOW = 1_000_000_000_000
 AHEAD, PAST = NOW + 60_000, NOW - 1
 JOB, OWNER = "0model", "local"
+SOURCE = Source(document_key(JOB))
 WHY = Failure("timeout", "no answer")
 GIVEN_UP = Failure("assembly_failed", "not put together")
 _TIMES = {None: NONE, AHEAD: ALIVE, PAST: OVER}
@@ -98,15 +100,32 @@ class Twin:
             max_attempts=self.setup.max_attempts,
             model="script",
             instructions=None,
-            source=Source(f"documents/{JOB}"),
+            source=SOURCE,
             parked_ms=0,
             owner=OWNER,
+            document_bytes=self.setup.chunks,
         )
 
     def plan_of(self, actor: Actor) -> Plan:
         """What a planner of the model holds."""
         size, at = self.setup.chunks, actor.done
-        return Plan(JOB, actor.token, f"documents/{JOB}", size, size, 1, at, at, at, 0, OWNER)
+        return Plan(
+            job_id=JOB,
+            claim_no=actor.token,
+            source=SOURCE,
+            encoding="utf-8",
+            content_type=None,
+            transcode_upload=None,
+            document_id=None,
+            document_chars=size,
+            document_bytes=size,
+            max_chunk_chars=1,
+            next_chunk=at,
+            next_char=at,
+            next_byte=at,
+            waiting_ms=0,
+            owner=OWNER,
+        )
 
     def task_of(self, actor: Actor, job: Job) -> FinalizeTask:
         """What a finalizer of the model holds."""
@@ -124,7 +143,7 @@ class Twin:
             "model": "script",
             "max_chunk_chars": 1,
             "max_attempts": self.setup.max_attempts,
-            "document_key": f"documents/{JOB}",
+            "document_key": SOURCE.key,
             "document_chars": size,
             "document_bytes": size,
             "total_chunks": job.total,
