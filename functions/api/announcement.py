@@ -7,12 +7,12 @@ from itertools import islice
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field
-from pydantic_core import PydanticCustomError
 
 from functions.api.accept import JSON
+from functions.api.media import content_kind, media_of
 from functions.api.query import NoQuery, read_query
-from functions.api.requests import content_kind, optional
-from functions.api.strict import MOST_ERRORS, STRICT, Fault, fault, invalid, read
+from functions.api.requests import optional
+from functions.api.strict import MOST_ERRORS, STRICT, Fault, fault, invalid, read, wrong
 from functions.core.errors import Rejected
 from functions.core.model import PartSize
 from functions.core.settings import Settings
@@ -36,20 +36,18 @@ _OTHER_KIND = (
 def _digest(given: str) -> str:
     if len(given) == 64 and given.isascii() and all(digit in "0123456789abcdefABCDEF" for digit in given):
         return given.lower()
-    raise PydanticCustomError("sha256", "must be a SHA-256 in hexadecimal, 64 digits, as sha256sum prints it")
+    raise wrong("must be a SHA-256 in hexadecimal, 64 digits, as sha256sum prints it")
 
 
 def _content_type(given: str) -> str:
     """The type and its charset in lower case: `text/plain; charset=utf-8`."""
-    name, *parameters = (piece.strip().lower() for piece in given.split(";"))
-    charsets = [value.strip('"') for key, _, value in (each.partition("=") for each in parameters) if key == "charset"]
-    known = ["utf-8" if charset == "utf8" else charset for charset in charsets]
-    if name in TYPES and len(known) == len(parameters) <= 1 and all(charset in CHARSETS for charset in known):
-        return f"{name}; charset={known[0]}" if known else name
-    raise PydanticCustomError(
-        "content_type",
+    media = media_of(given)
+    if media.name in TYPES and media.charsets in ([], *([known] for known in CHARSETS)) and not media.others:
+        return "; charset=".join([media.name, *media.charsets])
+    raise wrong(
         "must be {types}, with no parameter but a charset out of {charsets}: convert the document, or leave it out",
-        {"types": " or ".join(TYPES), "charsets": ", ".join(CHARSETS)},
+        types=" or ".join(TYPES),
+        charsets=", ".join(CHARSETS),
     )
 
 

@@ -10,13 +10,14 @@ from pydantic import BaseModel
 from functions.api.accept import JSON
 from functions.api.caching import is_known, tag_of
 
-_KEPT = {"cache-control": "private, no-cache"}  # kept by nobody but the client, and never used unasked
+KEPT = {"cache-control": "private, no-cache"}
+"""Kept by nobody but the client, and never used unasked."""
 
 
 def unchanged(request: Request, tag: str, headers: Mapping[str, str] | None = None) -> Response | None:
     """304, when the client says that it has what this tag stands for."""
     if is_known(request.headers.get("if-none-match"), tag):
-        return Response(status_code=304, headers={**_KEPT, "etag": tag, **(headers or {})})
+        return Response(status_code=304, headers={**KEPT, "etag": tag, **(headers or {})})
     return None
 
 
@@ -30,7 +31,7 @@ def answer(
 ) -> Response:
     """200 under this tag, or under the tag of its bytes; 304 when the client has it."""
     tag = tag or tag_of(body)
-    about = {**_KEPT, "etag": tag, **(headers or {})}
+    about = {**KEPT, "etag": tag, **(headers or {})}
     return unchanged(request, tag, headers) or Response(body, 200, about, media_type)
 
 

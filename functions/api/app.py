@@ -29,7 +29,8 @@ _DESCRIPTION = """\
 Analyses documents of any size with an AI model, without blocking a caller or losing a chunk.
 
 Every GET may be asked as HEAD. Every answer carries `x-request-id`. Refusals are problem details (RFC 9457). Offsets
-are half-open, in Unicode code points (`char_*`) and in bytes of UTF-8 (`byte_*`); times are RFC 3339 in UTC."""
+are half-open, in Unicode code points (`char_*`) and in bytes of UTF-8 (`byte_*`); times are RFC 3339 in UTC. Beside the
+operations there are `GET /openapi.json`, which is this description, and `GET /docs`, the same as a page."""
 
 
 def wall_clock() -> int:

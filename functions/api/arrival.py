@@ -63,7 +63,7 @@ async def take(uploads: Uploads, document: DocumentView) -> Source:
     stored = arrival.stored
     if arrival.there is not None:
         if arrival.missing:
-            raise _unfinished(document, f"Of its {len(document.parts)} parts {_numbers(arrival.missing)} not there")
+            raise _unfinished(document, _named(arrival.missing, len(document.parts)))
         stored = await _join(uploads, document, arrival.there)
     if stored is None:
         raise _unfinished(document, "Its bytes are not there")
@@ -132,7 +132,8 @@ def _unfinished(document: DocumentView, reason: str) -> Rejected:
     )
 
 
-def _numbers(missing: Mapping[int, PartSize]) -> str:
+def _named(missing: Mapping[int, PartSize], total: int) -> str:
     named = ", ".join(map(str, sorted(missing)[:_MOST_NAMED]))
     more = f" and {len(missing) - _MOST_NAMED:,} more" if len(missing) > _MOST_NAMED else ""
-    return f"{named}{more} {'is' if len(missing) == 1 else 'are'}"
+    parts, are = ("Part", "is") if len(missing) == 1 else ("Parts", "are")
+    return f"{parts} {named}{more} of {total:,} {are} missing"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from functions.api.views import maybe
@@ -73,15 +75,9 @@ class CoveragePage(_Page):
 
 def chunk_body(chunk: ChunkView) -> ChunkBody:
     """A chunk with its result."""
-    span, failure = chunk.span, chunk.failure
+    failure = chunk.failure
     return ChunkBody(
-        chunk_index=span.chunk_index,
-        status=chunk.status,
-        char_start=span.char_start,
-        char_end=span.char_end,
-        byte_start=span.byte_start,
-        byte_end=span.byte_end,
-        attempts=chunk.attempts,
+        **_span(chunk),
         result=chunk.result,
         result_bytes=chunk.result_bytes,
         error=FailureBody(code=failure.code, message=failure.message) if failure else None,
@@ -91,14 +87,18 @@ def chunk_body(chunk: ChunkView) -> ChunkBody:
 
 def coverage_span(chunk: ChunkView) -> CoverageSpan:
     """A chunk as a span of its document."""
+    return CoverageSpan(**_span(chunk), sha256=chunk.span.sha256)
+
+
+def _span(chunk: ChunkView) -> dict[str, Any]:
+    """What `SpanBody` holds."""
     span = chunk.span
-    return CoverageSpan(
-        chunk_index=span.chunk_index,
-        status=chunk.status,
-        char_start=span.char_start,
-        char_end=span.char_end,
-        byte_start=span.byte_start,
-        byte_end=span.byte_end,
-        attempts=chunk.attempts,
-        sha256=span.sha256,
-    )
+    return {
+        "chunk_index": span.chunk_index,
+        "status": chunk.status,
+        "char_start": span.char_start,
+        "char_end": span.char_end,
+        "byte_start": span.byte_start,
+        "byte_end": span.byte_end,
+        "attempts": chunk.attempts,
+    }

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from functions.api.strict import wrong
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # as in ids
 _DIGITS = 6  # 30 bits: a thousand million chunks
 _CHUNK = re.compile(rf"c[{_ALPHABET}]{{{_DIGITS}}}")
-_JOB = re.compile(r"j[0-9A-Za-z]{1,64}")
+_JOB = re.compile(rf"j[{_ALPHABET}]{{30}}")  # as long as ids are
 
 FIRST = -1
 """Before the first chunk."""
@@ -43,7 +45,7 @@ def _one_of(pattern: re.Pattern[str]) -> Any:
     def check(value: str | None) -> str | None:
         if value is None or pattern.fullmatch(value):
             return value
-        raise ValueError("is no cursor of this list; take next_cursor of the page before, or leave it out")
+        raise wrong("is no cursor of this list; take next_cursor of the page before, or leave it out")
 
     return AfterValidator(check)
 

@@ -13,6 +13,7 @@ from functions.api.problems import internal_error, problem
 from functions.core.logs import bug, logger, name_request
 
 REQUEST_ID = "x-request-id"
+_HEAD = "piecewise.head"
 
 
 class Edge:
@@ -32,7 +33,7 @@ class Edge:
         asked = scope["method"]
         scope["root_path"] = scope.get("root_path") or stage_prefix(scope)
         if asked == "HEAD":
-            scope["method"], send = "GET", _without_body(send)
+            scope["method"], scope[_HEAD], send = "GET", True, _without_body(send)
         started = False
 
         async def noted(message: Message) -> None:
@@ -72,6 +73,11 @@ def stage_prefix(scope: Mapping[str, Any]) -> str:
     prefix = f"/{_gateway(scope).get('stage', '$default')}"
     path = str(scope["path"])
     return prefix if path == prefix or path.startswith(f"{prefix}/") else ""
+
+
+def is_head(scope: Mapping[str, Any]) -> bool:
+    """Whether a GET was asked as HEAD."""
+    return bool(scope.get(_HEAD))
 
 
 def link(scope: Mapping[str, Any], path: str) -> str:

@@ -11,9 +11,9 @@ import json
 import re
 from collections.abc import Mapping
 
-from functions.api.requests import Submission, UploadSubmission
+from functions.api.requests import Options
 from functions.core.errors import Rejected
-from functions.core.model import Earlier, Idempotency, JobView
+from functions.core.model import DocumentView, Earlier, Idempotency, JobView
 from functions.core.ports import Store
 
 HEADER = "Idempotency-Key"
@@ -24,23 +24,25 @@ PATTERN = rf'^("([!#-\[\]-~]|\\["\\]){{1,{_LONGEST}}}"|[!#-+\--:<-\[\]-~]{{1,{_L
 """Both forms as JSON Schema says it."""
 
 
-def idempotency_of(headers: Mapping[str, str], submission: Submission | UploadSubmission) -> Idempotency | None:
-    """The request's key and digest; None without the header. `headers` by lower-case name. Raises Rejected (400)."""
+def key_of(headers: Mapping[str, str]) -> str | None:
+    """The request's key; None without the header. `headers` by lower-case name. Raises Rejected (400)."""
     given = headers.get(HEADER.lower())
-    return None if given is None else Idempotency(_key(given.strip(" \t")), fingerprint(submission))
+    return None if given is None else _key(given.strip(" \t"))
 
 
-def fingerprint(submission: Submission | UploadSubmission) -> str:
-    """SHA-256 over the options that were given and the document's bytes, or its id; in hex.
+def fingerprint(options: Options, document: bytes | DocumentView) -> str:
+    """SHA-256 over the options that were given and the document: its bytes, or how its upload was announced; in hex.
 
-    Options at their defaults count as left out, so that an option which comes later changes no earlier digest.
+    Not the upload's id: a client that sends a file again uploads it again. Options at their defaults count as left
+    out, so that an option which comes later changes no earlier digest.
     """
-    options = submission.options.model_dump(exclude_defaults=True, exclude={"raw_text", "document_id"})
-    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
-    if isinstance(submission, UploadSubmission):
-        digest.update(b"\0upload\0" + submission.document_id.encode())
+    given = options.model_dump(exclude_defaults=True, exclude={"raw_text", "document_id"})
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode())
+    if isinstance(document, bytes):
+        digest.update(b"\0text\0")
+        digest.update(document)
     else:
-        digest.update(b"\0text\0" + submission.data)
+        digest.update(b"\0upload\0" + json.dumps(_announced(document)).encode())
     return digest.hexdigest()
 
 
@@ -63,6 +65,12 @@ async def job_before(store: Store, owner: str, asked: Idempotency, earlier: Earl
             f"The job that this {HEADER} made has been deleted. Take a new key to analyse the document again.",
         )
     return job
+
+
+def _announced(document: DocumentView) -> list[object]:
+    """The content type too: under another charset the same bytes are another text."""
+    parts = [[part.size, part.sha256] for part in document.parts]
+    return [document.content_type, document.size, document.sha256, parts]
 
 
 def _key(given: str) -> str:

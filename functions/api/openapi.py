@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -52,9 +52,7 @@ IF_NONE_MATCH: dict[str, Any] = {
     "schema": {"type": "string"},
     "example": 'W/"6f1ed002ab559585"',
 }
-UNCHANGED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The client has it already: If-None-Match names its ETag", "headers": {**REQUEST_ID, **ETAG}}
-}
+_LATER = {"job-still-running", "upload-unfinished"}
 
 JOB_LINKS = {
     name: {"operationId": name, "parameters": {"job_id": "$response.body#/job_id"}}
@@ -79,10 +77,9 @@ def refusals(*said: Said) -> dict[int | str, dict[str, Any]]:
 
 def found(description: str, *, headers: Mapping[str, Any] | None = None, **more: Any) -> dict[int | str, Any]:
     """The 200 of a GET, and its 304."""
-    return {
-        200: {"description": description, "headers": {**REQUEST_ID, **ETAG, **(headers or {})}, **more},
-        **UNCHANGED,
-    }
+    same = "The client has it already: If-None-Match names its ETag"
+    known = {**REQUEST_ID, **ETAG, **(headers or {})}
+    return {200: {"description": description, "headers": known, **more}, 304: {"description": same, "headers": known}}
 
 
 def text(example: str) -> dict[str, Any]:
@@ -113,8 +110,12 @@ def _refusal(status: int, meanings: Mapping[str, str]) -> dict[str, Any]:
     content: dict[str, Any] = {MEDIA_TYPE: {"schema": _PROBLEM, "examples": examples}}
     if status in _GATEWAYS_TOO:
         content |= _MESSAGE
-    headers = REQUEST_ID | (RETRY_AFTER if status in (429, 503) else {})
-    return {"description": "; ".join(meanings.values()), "headers": headers, "content": content}
+    return {"description": "; ".join(meanings.values()), "headers": _headers(status, meanings), "content": content}
+
+
+def _headers(status: int, slugs: Iterable[str]) -> dict[str, Any]:
+    later = status in (429, 503) or not _LATER.isdisjoint(slugs)
+    return REQUEST_ID | (RETRY_AFTER if later else {})
 
 
 def _example(status: int, slug: str, words: str) -> dict[str, Any]:

@@ -150,7 +150,8 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
         "1 to 255 visible ASCII characters, as a quoted string (draft-ietf-httpapi-idempotency-key-header-07) or bare. "
         "The same key with the same document and options makes one job, for a day at least; the answer to a "
         "repetition shows the job as it is by then. A text in JSON and the same text as text/plain are the same "
-        "document; a text and an upload are not."
+        "document. So is a file that is uploaded again as it was announced before: content type, and size and digest, "
+        "or those of its parts. A text and an upload are not."
     ),
     "schema": {"type": "string", "pattern": PATTERN},
     "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',

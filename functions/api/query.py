@@ -45,4 +45,4 @@ def _is_number(kind: type[BaseModel], name: str) -> bool:
 
 def _number(value: str) -> int | str:
     """Plain ASCII digits; anything else stays text, which validation then refuses."""
-    return int(value) if re.fullmatch(r"-?[0-9]{1,9}", value) else value
+    return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value) else value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from functions.api.accept import JSON
+from functions.api.media import content_kind
 from functions.api.query import read_query
 from functions.api.strict import STRICT, Fault, fault, invalid, read
 from functions.core.chunking import take_bom
@@ -89,24 +90,6 @@ def parse(
     if len(body) > max_body_bytes:
         raise _too_large(len(body), max_body_bytes, kind)
     return _from_json(query, body) if kind == JSON else _from_text(query, body)
-
-
-def content_kind(headers: Mapping[str, str], taken: Sequence[str], way_out: str) -> str:
-    """Which of the media types `taken` the body is of. Raises Rejected (415): any other, not UTF-8, or compressed."""
-    given = headers.get("content-type", "")
-    name, *parameters = (piece.strip().lower() for piece in given.split(";"))
-    charsets = [value.strip('"') for key, _, value in (p.partition("=") for p in parameters) if key == "charset"]
-    accept = {"accept-post": ", ".join(taken)}
-    if any(charset not in ("utf-8", "utf8") for charset in charsets):
-        said = "The charset must be utf-8: convert the body, or leave the charset out."
-        raise Rejected(415, "unsupported-media-type", said, headers=accept)
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        said = "A compressed body is not taken: send it as it is, without Content-Encoding."
-        raise Rejected(415, "unsupported-media-type", said, headers=accept)
-    if name in taken:
-        return name
-    said = f"{', but the request says ' + name[:100] if name else ''}"
-    raise Rejected(415, "unsupported-media-type", way_out.format(said), headers=accept)
 
 
 _OTHER_KIND = (

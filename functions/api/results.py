@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from fastapi import Request, Response
 
-from functions.api.answers import answer, unchanged
+from functions.api.answers import KEPT, answer, unchanged
 from functions.api.asking import parts_of
 from functions.api.caching import weak_tag
 from functions.api.cursors import FIRST
-from functions.api.edge import link
+from functions.api.edge import is_head, link
 from functions.api.job_page import polling, tag
 from functions.core.errors import Rejected
 from functions.core.jobs import ACTIVE_JOB
@@ -39,19 +39,25 @@ class _Place:
 async def result_of(request: Request, job: JobView, form: str) -> Response:
     """The result in this form, or a redirect to it where it is larger than Lambda may return.
 
+    A HEAD is not redirected: the URL is signed for a GET, and S3 refuses everything else.
+
     Raises Rejected (409) while the job runs, when it has no result, or one that only its chunks can tell;
     DocumentMissing when it is gone from the bucket. Raises Retryable.
     """
     parts = parts_of(request)
     place = _place(request, job, form)
+    known = weak_tag(tag(job, parts.settings), form)
     if place and place.size > parts.settings.response_bytes:
+        if is_head(request.scope):
+            return unchanged(request, known, _BY_ACCEPT) or _head(known, place.size, form)
         url = await parts.documents.presign(place.key, seconds=_LINK_SECONDS)
         return Response(status_code=307, headers={"location": url, "cache-control": "no-store", **_BY_ACCEPT})
-    known = weak_tag(tag(job, parts.settings), form)
+    if form == RECORDS and place is None:  # made of rows, which still move when a job was cancelled
+        return answer(request, await _records(request, parts, job), headers=_BY_ACCEPT, media_type=RECORDS)
     same = unchanged(request, known, _BY_ACCEPT)
     if same:
         return same
-    body = await _body(request, parts, job, form, place)
+    body = await parts.documents.read(Source(place.key), 0, place.size) if place else _inline(job)
     return answer(request, body, tag=known, headers=_BY_ACCEPT, media_type=_MEDIA_TYPES[form])
 
 
@@ -65,15 +71,16 @@ def _place(request: Request, job: JobView, form: str) -> _Place | None:
         return _Place(job.result_key, job.result_bytes)
     if form == TEXT and job.analysis_result is not None:
         return None
-    raise Rejected(409, "no-result", f"The job is {job.status} and has no result; its status says why.")
+    raise _no_result(request, job)
 
 
-async def _body(request: Request, parts: Parts, job: JobView, form: str, place: _Place | None) -> bytes:
-    if place:
-        return await parts.documents.read(Source(place.key), 0, place.size)
-    if form == RECORDS:
-        return await _records(request, parts, job)
+def _inline(job: JobView) -> bytes:
     return (job.analysis_result or "").encode()
+
+
+def _head(known: str, size: int, form: str) -> Response:
+    about = {"etag": known, "content-length": str(size), "content-type": _MEDIA_TYPES[form], **_BY_ACCEPT}
+    return Response(headers={**KEPT, **about})
 
 
 async def _records(request: Request, parts: Parts, job: JobView) -> bytes:
@@ -90,6 +97,14 @@ async def _records(request: Request, parts: Parts, job: JobView) -> bytes:
                 raise _in_chunks(request, job)
         last = page[-1].span.chunk_index
     return bytes(lines)
+
+
+def _no_result(request: Request, job: JobView) -> Rejected:
+    path = link(request.scope, f"/v1/analyze/{job.job_id}/chunks")
+    chunks = f" What its chunks gave is at GET {path}" if job.planned_chunks else ""
+    records = f", or here as {RECORDS}" if job.progress.total else ""
+    way_out = f"{chunks}{records}." if chunks else ""
+    return Rejected(409, "no-result", f"The job is {job.status} and has no result; its status says why.{way_out}")
 
 
 def _still_running(request: Request, job: JobView) -> Rejected:

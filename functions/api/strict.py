@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from functions.core.errors import Rejected
 
@@ -15,6 +16,7 @@ STRICT: Final = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_
 
 M = TypeVar("M", bound=BaseModel)
 Fault = dict[str, str]  # a field, and what is wrong with it
+_OURS: Final = "ours"
 
 
 def read(model: type[M], body: bytes, *, hint: str) -> M:
@@ -39,15 +41,34 @@ def fault(field: str, message: str) -> Fault:
     return {"field": _printable(field)[:100], "message": message}
 
 
+def wrong(message: LiteralString, **named: object) -> PydanticCustomError:
+    """What a validator of ours raises, so that its message is answered as it stands; `{name}` in it is filled in."""
+    return PydanticCustomError(_OURS, message, named)
+
+
 def faults(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """What pydantic found, in our words."""
-    names = ", ".join(field.alias or name for name, field in model.model_fields.items()) or "none"
-    messages = {**_MESSAGES, "extra_forbidden": f"is not known; the fields are {names}"}
     found = error.errors(include_url=False, include_input=False)[:MOST_ERRORS]
-    return [fault(".".join(map(str, each["loc"])) or "body", messages.get(each["type"], each["msg"])) for each in found]
+    return [fault(".".join(map(str, each["loc"])) or "body", _message(each, model)) for each in found]
+
+
+def _message(found: ErrorDetails, model: type[BaseModel]) -> str:
+    if found["type"] == _OURS:
+        return found["msg"]
+    if found["type"] == "extra_forbidden":
+        return "is not known" if len(found["loc"]) > 1 else f"is not known; the fields are {_names(model)}"
+    return _MESSAGES.get(found["type"], "is not what belongs here").format(**found.get("ctx", {}))
+
+
+def _names(model: type[BaseModel]) -> str:
+    return ", ".join(field.alias or name for name, field in model.model_fields.items()) or "none"
 
 
 _MESSAGES = {
+    "enum": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_long": "must be at most {max_length} characters",
     "missing": "is required",
     "string_type": "must be text",
     "bytes_type": "must be text",

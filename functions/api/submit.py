@@ -1,21 +1,34 @@
-"""The accept path: document to the bucket, one transaction for job and chunks, then the messages."""
+"""The accept path: a note of the object to come, the object, one transaction for job and chunks, then the messages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from functions.api import limits
 from functions.api.announce import announce
 from functions.api.arrival import changed, document_of, gone, take
-from functions.api.idempotency import job_before
-from functions.api.requests import Submission, UploadSubmission
+from functions.api.idempotency import fingerprint, job_before
+from functions.api.requests import Options, Submission, UploadSubmission
 from functions.core.errors import DocumentMissing, Rejected, Retryable, StoreUnavailable
 from functions.core.keys import document_key
 from functions.core.logs import logger
-from functions.core.model import ChunkHint, Earlier, Idempotency, JobView, NewJob, PlanHint, Source, Span
-from functions.core.ports import Documents, Queues
+from functions.core.model import (
+    ChunkHint,
+    Deletion,
+    DocumentView,
+    Earlier,
+    Idempotency,
+    JobView,
+    NewJob,
+    PlanHint,
+    Source,
+    Span,
+    Standing,
+)
+from functions.core.ports import Documents, Queues, Store
 from functions.core.wiring import Parts
 
 CONTENT_TYPE = "text/plain; charset=utf-8"
@@ -28,32 +41,66 @@ class Begun(NamedTuple):
     total_chunks: int | None  # None: a planner will count them
 
 
-async def submit(
-    parts: Parts, owner: str, submission: Submission | UploadSubmission, idempotency: Idempotency | None = None
-) -> Begun:
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    """An upload that is there, and how to analyse it."""
+
+    document: DocumentView
+    options: Options
+
+
+async def submit(parts: Parts, owner: str, submission: Submission | UploadSubmission, key: str | None = None) -> Begun:
     """Make the job durable and start it, unless its idempotency key has made it before.
 
     Raises Rejected when it is refused; Retryable when bucket or database are away, and then nothing is kept. A queue
     that is away delays the job and no more: the reconciler sends again.
     """
-    standing = await parts.store.standing(owner, idempotency.key if idempotency else None)
+    job_id = parts.new_job_id()
+    given = await _found(parts, owner, submission) if isinstance(submission, UploadSubmission) else submission
+    idempotency = Idempotency(key, _fingerprint(given)) if key else None
+    object_key = None if isinstance(given, _Upload) else document_key(job_id)
+    standing = await parts.store.begin_submit(owner, key, object_key)
     if idempotency and standing.earlier:
         return await _replayed(parts, owner, idempotency, standing.earlier)
+    if isinstance(given, _Upload):
+        _refuse(parts, standing, given.options)
+        return await _analyse_upload(parts, owner, job_id, given, idempotency)
+    try:
+        _refuse(parts, standing, given.options)
+        spans = limits.plan(given.text, given.options.max_chunk_chars, parts.settings)
+    except Rejected:
+        await _unnote(parts.store, job_id)
+        raise
+    job = _job_of_text(parts, owner, job_id, given, standing, idempotency)
+    return await _analyse_text(parts, job, given.data, spans)
+
+
+async def _found(parts: Parts, owner: str, submission: UploadSubmission) -> _Upload:
+    return _Upload(await document_of(parts.store, owner, submission.document_id), submission.options)
+
+
+def _fingerprint(given: Submission | _Upload) -> str:
+    return fingerprint(given.options, given.document if isinstance(given, _Upload) else given.data)
+
+
+def _refuse(parts: Parts, standing: Standing, options: Options) -> None:
     limits.refuse_too_much(standing, parts.settings)
-    parts.providers.check(_model(parts, submission))
-    if isinstance(submission, UploadSubmission):
-        return await _analyse_upload(parts, owner, submission, idempotency)
-    return await _analyse_text(parts, owner, submission, idempotency)
+    parts.providers.check(_model(parts, options))
 
 
-async def _analyse_text(parts: Parts, owner: str, submission: Submission, idempotency: Idempotency | None) -> Begun:
+def _job_of_text(
+    parts: Parts,
+    owner: str,
+    job_id: str,
+    submission: Submission,
+    standing: Standing,
+    idempotency: Idempotency | None,
+) -> NewJob:
     options = submission.options
-    spans = limits.plan(submission.text, options.max_chunk_chars, parts.settings)
-    job_id = parts.new_job_id()
-    job = NewJob(
+    return NewJob(
         job_id=job_id,
         owner=owner,
-        model=_model(parts, submission),
+        model=_model(parts, options),
         instructions=options.instructions,
         max_chunk_chars=options.max_chunk_chars,
         max_attempts=options.max_attempts,
@@ -63,26 +110,29 @@ async def _analyse_text(parts: Parts, owner: str, submission: Submission, idempo
         document_bytes=len(submission.data),
         bom_removed=submission.bom_removed,
         idempotency=idempotency,
+        object_due_at=standing.object_due_at,
     )
-    earlier = await _keep(parts, job, submission.data, spans)
-    if idempotency and earlier:
-        return await _replayed(parts, owner, idempotency, earlier)
+
+
+async def _analyse_text(parts: Parts, job: NewJob, data: bytes, spans: Sequence[Span] | None) -> Begun:
+    earlier = await _keep(parts, job, data, spans)
+    if job.idempotency and earlier:
+        return await _replayed(parts, job.owner, job.idempotency, earlier)
     await _announce(parts.queues, job, spans)
     return Begun(job, None if spans is None else len(spans))
 
 
 async def _analyse_upload(
-    parts: Parts, owner: str, submission: UploadSubmission, idempotency: Idempotency | None
+    parts: Parts, owner: str, job_id: str, upload: _Upload, idempotency: Idempotency | None
 ) -> Begun:
     """What the upload holds is for the planner to find out."""
-    options = submission.options
-    document = await document_of(parts.store, owner, submission.document_id)
+    document, options = upload.document, upload.options
     limits.refuse_too_long(document.size, options.max_chunk_chars, parts.settings.max_chunks)
     source = await take(parts.uploads, document)
     job = NewJob(
-        job_id=parts.new_job_id(),
+        job_id=job_id,
         owner=owner,
-        model=_model(parts, submission),
+        model=_model(parts, options),
         instructions=options.instructions,
         max_chunk_chars=options.max_chunk_chars,
         max_attempts=options.max_attempts,
@@ -105,9 +155,8 @@ async def _analyse_upload(
     return Begun(job, None)
 
 
-def _model(parts: Parts, submission: Submission | UploadSubmission) -> str:
-    given = submission.options.model
-    return parts.settings.default_model if given is None else given
+def _model(parts: Parts, options: Options) -> str:
+    return parts.settings.default_model if options.model is None else options.model
 
 
 async def _replayed(parts: Parts, owner: str, idempotency: Idempotency, earlier: Earlier) -> Begun:
@@ -123,14 +172,18 @@ async def _lost(parts: Parts, owner: str, document_id: str) -> Rejected:
 
 
 async def _keep(parts: Parts, job: NewJob, data: bytes, spans: Sequence[Span] | None) -> Earlier | None:
-    """The object first, so that no row ever points at nothing; taken back when the rows are not written."""
+    """The object first, so that no row ever points at nothing.
+
+    Taken back when the rows are not written; where that fails, or nobody is left to do it, by the reconciler: the
+    object is noted for deletion since before it was there, and only the job's transaction strikes the note off.
+    """
     async with AsyncExitStack() as undo:
         await parts.documents.put(job.source.key, data, content_type=CONTENT_TYPE)
         undo.push_async_callback(_forget, parts.documents, job)
         try:
             earlier = await parts.store.create_job(job, spans)
         except StoreUnavailable:
-            undo.pop_all()  # the commit may have happened: a job without its document would be worse than an orphan
+            undo.pop_all()  # the commit may have happened; if it has not, the note is there still
             raise
         if earlier:
             return earlier
@@ -145,11 +198,19 @@ def _accepted(job: NewJob, spans: Sequence[Span] | None) -> None:
 
 
 async def _forget(documents: Documents, job: NewJob) -> None:
-    """Best effort: what stays behind is found by the bucket's lifecycle rule."""
+    """Best effort: what stays behind the reconciler deletes, for it is noted."""
     try:
         await documents.delete(job.source.key)
     except Retryable:
         logger.warning("the document of a job that was not stored stays behind", extra={"job_id": job.job_id})
+
+
+async def _unnote(store: Store, job_id: str) -> None:
+    """Best effort: the note of an object that is never written does no harm, but a flood of refusals leaves many."""
+    try:
+        await store.deleted([Deletion(document_key(job_id))])
+    except Retryable:
+        logger.info("the note of a refused request stays", extra={"job_id": job_id})
 
 
 async def _announce(queues: Queues, job: NewJob, spans: Sequence[Span] | None) -> None:

@@ -25,12 +25,10 @@ async def offer(parts: Parts, owner: str, announced: Announcement, *, now: int) 
 async def as_it_is(parts: Parts, document: DocumentView, *, now: int) -> DocumentBody:
     """An upload, with freshly signed requests for what is missing. `now`: milliseconds.
 
-    Raises Rejected (410) when it cannot come any more, Retryable when the bucket is away.
+    Raises Rejected (410) when it cannot come any more or has been deleted, Retryable when the bucket is away.
     """
     if document.expired:
         return document_body(document, "expired", None)
-    if document.jobs:
-        return document_body(document, "uploaded", None)
     arrival = await arrival_of(parts.uploads, document)
     if arrival.complete:
         return document_body(document, "uploaded", None)

@@ -62,6 +62,7 @@ class NewJob:
     overlap_chars: int = 0
     document_id: str | None = None  # the upload that it analyses
     idempotency: Idempotency | None = None
+    object_due_at: int | None = None  # as `Standing` says; None: nothing was noted of its object
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,9 @@ class Standing:
     """What an owner has under way, and what the idempotency key of this request made before."""
 
     live_jobs: int
-    live_chunks: int  # of live jobs that are planned, terminal chunks among them
+    live_chunks: int  # of live jobs, as far as they are planned; terminal chunks among them
     earlier: Earlier | None
+    object_due_at: int | None = None  # when the object that was noted is deleted, unless a job strikes the note off
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,8 +186,12 @@ class Store(Protocol):
     """The truth. Every method is one transaction of guarded writes; what it returns is what moved."""
 
     # -- api
-    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
-        """What the owner has under way, and what the key made before."""
+    async def begin_submit(self, owner: str, idempotency_key: str | None, object_key: str | None) -> Standing:
+        """What the owner has under way, and what the key made before.
+
+        Where it made nothing, the object that the request is about to write is noted for `due_deletions`, for a time at
+        which no such request is under way any more: should no job come of it, it goes. None: it writes none.
+        """
         ...
 
     async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
@@ -195,6 +199,7 @@ class Store(Protocol):
 
         An answer other than None: its idempotency key has made that job, and nothing was written. Counts the job on its
         upload and pins the version. Raises DocumentMissing when the upload has expired, or another version was pinned.
+        Takes back what `begin_submit` noted, and raises Retryable when that has fallen due: the object may be gone.
         """
         ...
 
@@ -276,6 +281,10 @@ class Store(Protocol):
 
         Raises DocumentUnreadable when they do not tile it.
         """
+        ...
+
+    async def hold_plan(self, plan: Plan) -> bool:
+        """Lengthen the plan's lease, without progress; False when it is not ours any more."""
         ...
 
     async def rest_plan(self, plan: Plan, *, seconds: float) -> bool:

@@ -90,7 +90,9 @@ class Settings(FromEnvironment):
 
     # how long things are kept
     upload_seconds: Annotated[int, Field(ge=60, le=3_600)] = 900  # for which an upload's URLs are good
-    upload_life: Seconds = 86_400.0  # for which an upload waits for a job
+    # For which an upload waits for a job: less than the 2 days after which the bucket ends multipart uploads, and the 7
+    # after which it deletes what is tagged unclaimed.
+    upload_life: Annotated[float, Field(gt=0, le=129_600)] = 86_400.0
     idempotency_life: Annotated[float, Field(ge=86_400, allow_inf_nan=False)] = 86_400.0  # clients rely on a day
     retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0  # of jobs that have ended; 0: for ever
 

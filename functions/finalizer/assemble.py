@@ -15,7 +15,7 @@ from functions.core.records import CONTENT_TYPE, record
 from functions.core.results import SEPARATOR
 from functions.core.wiring import Parts
 
-PAGE = 200  # results read at a time
+PAGE = 200  # chunks read at a time
 PAGE_BYTES = 4_000_000  # of results in a page of chunks
 
 
@@ -80,13 +80,16 @@ async def _again(head: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes
 
 async def _pieces(parts: Parts, task: FinalizeTask) -> AsyncIterator[bytes]:
     """The completed results, separators between them."""
-    after, separator = -1, ""
-    while page := await parts.store.results(task.job_id, after=after, limit=PAGE):
-        for result in page:
-            yield (separator + result.text).encode()
+    after, left, separator = -1, task.progress.completed, ""
+    while left > 0:
+        page = await _page(parts, task, after, ChunkStatus.COMPLETED)
+        if not page:  # the job was deleted meanwhile
+            return
+        for chunk in page:
+            yield (separator + ((await _whole(parts, task, chunk)).result or "")).encode()
             separator = SEPARATOR
-        after = page[-1].chunk_index
-        if len(page) == PAGE:
+        after, left = page[-1].span.chunk_index, left - len(page)
+        if left > 0:
             await parts.store.hold_finalize(task)
 
 
@@ -94,7 +97,7 @@ async def _records(parts: Parts, task: FinalizeTask) -> AsyncIterator[bytes]:
     """A line for each chunk, failed ones too."""
     after, total = -1, task.progress.total or 0
     while after < total - 1:
-        page = await parts.store.chunk_page(task.job_id, after=after, limit=PAGE, status=None, result_bytes=PAGE_BYTES)
+        page = await _page(parts, task, after, None)
         if not page:  # the job was deleted meanwhile
             return
         for chunk in page:
@@ -104,9 +107,19 @@ async def _records(parts: Parts, task: FinalizeTask) -> AsyncIterator[bytes]:
             await parts.store.hold_finalize(task)
 
 
+async def _page(parts: Parts, task: FinalizeTask, after: int, status: ChunkStatus | None) -> list[ChunkView]:
+    return await parts.store.chunk_page(task.job_id, after=after, limit=PAGE, status=status, result_bytes=PAGE_BYTES)
+
+
 async def _whole(parts: Parts, task: FinalizeTask, chunk: ChunkView) -> ChunkView:
     """With its result, which may be too large for a page."""
     if chunk.status is not ChunkStatus.COMPLETED or chunk.result is not None:
         return chunk
-    alone = await parts.store.results(task.job_id, after=chunk.span.chunk_index - 1, limit=1)
-    return replace(chunk, result=alone[0].text) if alone else chunk  # none: the job was deleted meanwhile
+    alone = await parts.store.chunk_page(
+        task.job_id,
+        after=chunk.span.chunk_index - 1,
+        limit=1,
+        status=ChunkStatus.COMPLETED,
+        result_bytes=chunk.result_bytes or 1,
+    )
+    return alone[0] if alone else chunk  # none: the job was deleted meanwhile

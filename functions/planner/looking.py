@@ -20,7 +20,9 @@ async def look(hold: Hold) -> None:
     """
     upload = hold.plan.source
     await hold.parts.uploads.keep(upload)
+    await hold.stay()
     head = await hold.parts.documents.read(upload, 0, min(HEAD, hold.plan.document_bytes))
+    await hold.stay()
     found = encoding_of(head, hold.plan.content_type)
     if hold.plan.document_bytes <= found.skip:
         raise DocumentEmpty("the document is empty: there is no character in it; send one with text in it")

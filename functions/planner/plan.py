@@ -24,7 +24,8 @@ from functions.planner.looking import look
 
 BLOCK_BYTES = 2 * 1024 * 1024
 FIRST_BYTES = 256 * 1024  # so that the first workers need not wait for the whole plan
-COMMIT_BYTES = 16 * BLOCK_BYTES  # no more are read between two commits: each lengthens the lease
+COMMIT_BYTES = 16 * BLOCK_BYTES  # no more are read between two commits
+LEAST_SLICE = 4_096  # characters
 WAIT = 30.0  # seconds until a plan goes on that found the bucket, the database or a queue away
 
 
@@ -73,7 +74,7 @@ async def _go_on(hold: Hold) -> None:
         await look(hold)
     settings = hold.parts.settings
     block: list[Span] = []
-    async for spans in _spans(hold.parts.documents, hold.plan):
+    async for spans in _spans(hold.parts.documents, hold.plan, settings.plan_block):
         block += spans
         if block:
             refuse_too_many(hold.plan, block[-1], settings.max_chunks)
@@ -84,13 +85,14 @@ async def _go_on(hold: Hold) -> None:
             hold.check_time()  # the next planner finds the others again behind the cursor
         if near:
             raise Near
+        await hold.stay()  # due still: there was nothing to commit
     await _close(hold, block)
 
 
 def _is_full(hold: Hold, block: Sequence[Span]) -> bool:
-    """Whether it is time to commit; the first of all at once, so that work begins."""
-    begins = hold.plan.next_chunk == 0
-    return begins or len(block) >= hold.parts.settings.plan_block or _ahead(hold, block) >= COMMIT_BYTES
+    """Whether it is time to commit: the first of all at once, so that work begins; what there is while S3 is slow."""
+    early = hold.plan.next_chunk == 0 or hold.is_due()
+    return early or len(block) >= hold.parts.settings.plan_block or _ahead(hold, block) >= COMMIT_BYTES
 
 
 def _ahead(hold: Hold, block: Sequence[Span]) -> int:
@@ -127,11 +129,14 @@ async def _rest(hold: Hold) -> None:
             logger.warning("the plan message was not sent", extra={"job_id": held.job_id, "error": str(error)})
 
 
-async def _spans(documents: Documents, held: Plan) -> AsyncIterator[list[Span]]:
-    """The spans behind the cursor, in constant memory."""
+async def _spans(documents: Documents, held: Plan, most: int) -> AsyncIterator[list[Span]]:
+    """The spans behind the cursor, in constant memory: about `most` of them at a time, twice that where chunks are half
+    full, however small they are."""
     chunker = Chunker(held.max_chunk_chars, chunk_index=held.next_chunk, char=held.next_char, byte=held.next_byte)
+    size = max(LEAST_SLICE, most * held.max_chunk_chars)
     async for text in _texts(documents, held):
-        yield chunker.feed(text)
+        for at in range(0, len(text), size):
+            yield chunker.feed(text[at : at + size])
     yield chunker.finish()
 
 

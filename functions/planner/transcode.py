@@ -33,6 +33,7 @@ async def transcode(hold: Hold, found: Encoding, *, part_bytes: int = SOURCE_PAR
         last = hold.plan.document_bytes - 1
         raise DocumentUnreadable(f"the document is not UTF-16: half a character stands at byte {last}, its last one")
     there = await _parts(hold)
+    await hold.stay()
     if there is not None:
         ranges = [range(at, min(at + part_bytes, size)) for at in range(0, size, part_bytes)]
         try:
@@ -74,8 +75,9 @@ async def _complete(hold: Hold, found: Encoding, there: dict[int, StoredPart], r
         hold.check_time()
         data = await _part(hold, found, here.start, here.stop)
         there[number] = await hold.parts.uploads.put_part(key, upload_id, number, data)
-        hold.moved_on(await hold.parts.store.begin_transcode(hold.plan, upload_id))  # progress: a lease is a minute
+        hold.moved_on(await hold.parts.store.begin_transcode(hold.plan, upload_id))  # progress
     await hold.parts.uploads.complete(key, upload_id, there, once=False)
+    await hold.stay()
 
 
 async def _part(hold: Hold, found: Encoding, start: int, end: int) -> bytes:
@@ -89,6 +91,7 @@ async def _part(hold: Hold, found: Encoding, start: int, end: int) -> bytes:
     for at in range(start, end, _READ):
         to = min(at + _READ, end)
         block = await hold.parts.documents.read(source, at, to)
+        await hold.stay()
         text += characters.decode(block, final=to == size).encode()
     return bytes(text)
 

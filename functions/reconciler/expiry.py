@@ -9,17 +9,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from functions.core.errors import Retryable
-from functions.core.logs import bug, logger
-from functions.core.model import Deletion
+from functions.core import disposal
+from functions.core.disposal import Disposal
+from functions.core.logs import logger
 from functions.core.ports import Deadline
 from functions.core.wiring import Parts
 from functions.reconciler.guarded import BUDGET, guarded
 
-SECONDS = 5.0  # of a pass, after which nothing more is begun: the next pass looks after leases again
+# Of a pass, after which nothing more is begun: the next pass looks after leases again. One page of objects about which
+# S3 is silent takes all of it, so that no more of the threads hang than those of one page.
+SECONDS = disposal.SECONDS
 PAGE = 200  # rows for one statement
-OBJECTS = 32  # deleted at the same time
-PATIENCE = 4.0  # seconds for an object, S3 being away: less than what must be left to begin
 DAY = 86_400.0
 
 
@@ -71,30 +71,15 @@ class Expiry:
 
     async def _objects(self) -> None:
         """Page by page, until there is nothing due, or the bucket is away."""
-        gone, page, count = 0, OBJECTS, 1
-        while page == OBJECTS and count and self._has_time():
-            due = await self.parts.store.due_deletions(OBJECTS)
-            done = await asyncio.gather(*(self._delete(deletion) for deletion in due))
-            deleted = [deletion for deletion, fine in zip(due, done, strict=True) if fine]
+        parts = self.parts
+        bucket = Disposal.over(parts.documents, parts.uploads, threads=parts.settings.threads)
+        gone, page, count = 0, disposal.MOST, 1
+        while page == disposal.MOST and count and self._has_time():
+            due = await parts.store.due_deletions(disposal.MOST)
+            deleted = await bucket.delete(due)
             if deleted:
-                await self.parts.store.deleted(deleted)
+                await parts.store.deleted(deleted)
             page, count = len(due), len(deleted)
             gone += count
         if gone:
             logger.info("objects deleted", extra={"count": gone})
-
-    async def _delete(self, deletion: Deletion) -> bool:
-        """Whether S3 has said that it is gone; if not, it is due again later."""
-        about = {"key": deletion.key}
-        try:
-            async with asyncio.timeout(PATIENCE):
-                if deletion.upload_id:
-                    await self.parts.uploads.abort(deletion.key, deletion.upload_id)
-                await self.parts.documents.delete(deletion.key, version=deletion.version)
-        except (Retryable, TimeoutError) as error:
-            logger.warning("an object was not deleted", extra={**about, "error": str(error) or "no answer in time"})
-            return False
-        except Exception as error:  # noqa: BLE001 (one object's trouble never stops the others)
-            logger.error("an object's deletion met a bug", extra={**about, **bug(error)})
-            return False
-        return True

@@ -16,6 +16,7 @@ from functions.reconciler.guarded import BUDGET, guarded
 
 JOBS = 200  # plans and finalizers looked after in one pass
 PAGE = 500  # messages sent for one UPDATE
+QUESTION = 10.0  # seconds that a statement takes at most to reach the database
 CLOCKS_DIFFER = 1.25  # by no more than this does ours run slower than the database's
 
 CRASHED = Failure("worker_crashed", "every worker that tried this chunk crashed or was lost")
@@ -128,7 +129,7 @@ class Pass:
         settings = self.parts.settings
         # parked to the end, with a last delay that began before it, and a last message that was lost
         longest = settings.max_park + ProviderError.LONGEST_WAIT + settings.hint_cap
-        passed = CLOCKS_DIFFER * (asyncio.get_running_loop().time() - began) + 1
+        passed = CLOCKS_DIFFER * (asyncio.get_running_loop().time() - began) + QUESTION
         stuck = await self.parts.store.stuck_jobs(quiet=settings.hint_after, longest=longest, grace=passed)
         self.parts.meter.add(Metric.STUCK_JOBS, stuck)
         if stuck:

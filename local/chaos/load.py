@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable
 
 from local.chaos.documents import Document
-from local.client import ENDED, Client, ClientError, Job, Refused
+from local.client import ENDED, Accepted, Client, ClientError, Job, Options, Refused
 
 _PASSING = frozenset({429, 502, 503, 504})
 _PAUSE = 0.5  # seconds between two looks at a job, and until a document that was not accepted is sent again
@@ -78,9 +79,7 @@ class Load:
 
     def _submit(self, client: Client, document: Document) -> str | None:
         try:
-            job = client.submit(
-                document.text.encode(), max_chunk_chars=document.max_chunk_chars, instructions=document.label
-            )
+            job = _sent(client, document)
         except ClientError as error:
             self._broken("a document", error)
             return None
@@ -121,3 +120,12 @@ class Load:
     def _pause(self, seconds: float) -> None:
         if self._abandoned.wait(seconds):
             raise Abandoned
+
+
+def _sent(client: Client, document: Document) -> Accepted:
+    """In a request, or uploaded first. Raises ClientError."""
+    about: Options = {"max_chunk_chars": document.max_chunk_chars, "instructions": document.label}
+    if document.upload is None:
+        return client.submit(document.text.encode(), **about)
+    uploaded = client.upload(io.BytesIO(document.upload))
+    return client.submit_document(uploaded["document_id"], **about)

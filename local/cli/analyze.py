@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.cli import follow, servers, source, target
+from local.cli.arguments import AsJson, Wait, check_waiting
 from local.cli.exits import Ending
 from local.cli.say import note, out
 from local.cli.signals import stoppable
@@ -23,7 +24,6 @@ from local.options import Options as StackOptions
 if TYPE_CHECKING:
     from local.client import Accepted, Client, Options
 
-_PATIENCE = 30.0  # seconds for which a submission is sent again when no answer came
 _TOO_LARGE = 413
 
 
@@ -60,25 +60,26 @@ def analyze(
     max_attempts: Annotated[int | None, typer.Option(min=3, max=10, help="Model calls a chunk. Default: 3.")] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="The same text sent again is the same job; an upload is new."),
+        typer.Option(metavar="KEY", help="The same document and options sent again with it are the same job."),
     ] = None,
     output: target.OutputOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="--no-wait prints the job's id and leaves.")] = True,
+    as_json: AsJson = False,
+    wait: Wait = True,
 ) -> None:
     """Analyze a document: progress on stderr, then the result on stdout or in FILE.
 
     Up to 3 MB go with the request; what is larger is uploaded first, and so is UTF-16. Exit status: 0 COMPLETED,
     1 error, 2 bad usage, 3 PARTIAL_SUCCESS, 4 FAILED, 5 CANCELLED, 6 server not reached, 130 Ctrl-C.
     """
-    _check_usage(idempotency_key, output, wait=wait)
+    _check_key(idempotency_key)
+    check_waiting(output, wait=wait)
     url = servers.named(server) or servers.running()
     if url is None and not wait:
         raise typer.BadParameter(
             "a job needs a server that outlives this command: start one with `piecewise up`, or name one with --server",
             param_hint="--no-wait",
         )
-    target.check(output)
+    target.check(output, document=file)
     options: Options = {
         "model": model, "instructions": instructions, "max_chunk_chars": max_chunk_chars, "max_attempts": max_attempts,
         "overlap_chars": overlap_chars,
@@ -89,14 +90,9 @@ def analyze(
     raise typer.Exit(code)
 
 
-def _check_usage(key: str | None, output: Path | None, *, wait: bool) -> None:
+def _check_key(key: str | None) -> None:
     if key is not None and not re.fullmatch("[!-~]{1,255}", key):
         raise typer.BadParameter("must be 1 to 255 visible ASCII characters", param_hint="--idempotency-key")
-    if output is not None and not wait:
-        raise typer.BadParameter(
-            "there is no result yet to write: fetch it later with `piecewise result JOB_ID -o FILE`",
-            param_hint="--output",
-        )
 
 
 def _run(server: Server, given: Given, wanted: _Wanted) -> int:
@@ -114,19 +110,19 @@ def _run(server: Server, given: Given, wanted: _Wanted) -> int:
 
 def _submit(client: Client, given: Given, wanted: _Wanted, fate: follow.Fate) -> Accepted:
     """In the request where it fits (the server may take less than we think), else by way of an upload."""
-    from local.client import Refused
+    from local.client import PATIENCE, Refused
 
     key, options = wanted.idempotency_key, wanted.options
     if given.text is not None:
         fate.submitting()
         try:
-            return client.submit(given.text, idempotency_key=key, patience=_PATIENCE, **options)
+            return client.submit(given.text, idempotency_key=key, patience=PATIENCE, **options)
         except Refused as refused:
             if refused.status != _TOO_LARGE:
                 raise
     document_id = upload(client, given, fate)
     fate.submitting()
-    return client.submit_document(document_id, idempotency_key=key, patience=_PATIENCE, **options)
+    return client.submit_document(document_id, idempotency_key=key, patience=PATIENCE, **options)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BOOK = Path(__file__).parent.parent / "samples" / "moby-dick.txt"
 _LARGEST = 1900  # MB; 2 GB would be more chunks of the bench's size than a job may have
+_LIMIT = 4_000_000  # bytes of a request's body (`max_body_bytes` of the settings)
 _WIDTH = 120  # of a table that goes into a file
 
 
@@ -62,7 +63,7 @@ def bench(
     from local.bench.figures import missed
     from local.bench.machine import command_line, facts
 
-    text = source.read(str(document))
+    text = _read(document)
     measured = facts(command_line())
     figures: list[Figure] = []
     with stoppable(hurry=_patience):
@@ -80,6 +81,16 @@ def bench(
         report.show(Console(width=None if sys.stdout.isatty() else _WIDTH), measured, figures)
     if check and missed(figures):
         raise typer.Exit(1)
+
+
+def _read(path: Path) -> bytes:
+    """A text that goes into one request. Raises Ending."""
+    with source.readable(str(path)), path.open("rb") as file:
+        data = file.read(_LIMIT + 1)
+    if len(data) > _LIMIT:
+        raise Ending(f"{path} is too large: at most {_LIMIT:,} bytes are taken here")
+    source.check_text(data, str(path))
+    return data
 
 
 def _measure(name: str, measure: Callable[[], list[Figure]]) -> Iterable[Figure]:

@@ -9,34 +9,33 @@ from typing import Annotated
 import typer
 
 from local.cli import follow, report, servers, target
+from local.cli.arguments import AsJson, JobId, Wait, check_waiting
 from local.cli.say import note, out
-
-JobId = Annotated[str, typer.Argument(metavar="JOB_ID")]
 
 
 def retry(
     job_id: JobId,
     server: servers.ServerOption = None,
     output: target.OutputOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="--no-wait prints the job's id and leaves.")] = True,
+    as_json: AsJson = False,
+    wait: Wait = True,
 ) -> None:
     """Run the failed chunks of a job again, then print the whole result anew.
 
     Only for a job that ended PARTIAL_SUCCESS or FAILED; results that are there are not paid for again. Exit status as
     `analyze` has it.
     """
-    if output is not None and not wait:
-        raise typer.BadParameter("there is no result yet to write", param_hint="--output")
+    check_waiting(output, wait=wait)
     target.check(output)
     with servers.client(server) as client:
-        answer = client.retry(job_id)
-        if not wait:
-            out([json.dumps(answer) if as_json else job_id])
-            return
         fate = follow.Fate(client.server)
-        fate.accepted(job_id)
         with follow.interrupted(fate):
+            fate.retrying(job_id)
+            answer = client.retry(job_id)
+            fate.accepted(job_id)
+            if not wait:
+                out([json.dumps(answer) if as_json else job_id])
+                return
             seen = follow.to_the_end(client, job_id)
             code = follow.outcome(client, seen, as_json=as_json, output=output)
     raise typer.Exit(code)
@@ -45,7 +44,7 @@ def retry(
 def cancel(
     job_id: JobId,
     server: servers.ServerOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Stop a job: no chunk of it is begun any more. Exit status: 0 when it is stopped, 1 when it had ended already."""
     with servers.client(server) as client:

@@ -19,7 +19,7 @@ _WIDTH = 120  # of a table that goes into a file
 
 def costs(
     chunks: Annotated[int, typer.Option(min=1, help="How many chunks.")] = 1_000_000,
-    document_bytes: Annotated[int, typer.Option(min=1, help="Size of the documents they come from.")] = 4_000_000,
+    document_bytes: Annotated[int, typer.Option(min=1, help="Size of the documents they come from.")] = 10_000_000,
     one: Annotated[bool, typer.Option("--one", help="One such document, instead of --chunks.")] = False,
     latency: Annotated[float | None, typer.Option(min=0, help="Seconds that the model takes for a chunk.")] = None,
     bench: Annotated[

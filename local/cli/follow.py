@@ -17,13 +17,13 @@ from local.cli.signals import Stopped
 if TYPE_CHECKING:
     from local.client import Client, Seen
 
-_WITH_RESULT = frozenset({"COMPLETED", "PARTIAL_SUCCESS"})
+_LONGEST_PAUSE = 5.0  # seconds between two looks: somebody watches, and a job that has not changed costs little
 
 
 def to_the_end(client: Client, job_id: str) -> Seen:
     """Show progress until the job has ended."""
     with progress() as show:
-        for seen in client.watch(job_id):
+        for seen in client.watch(job_id, longest_pause=_LONGEST_PAUSE):
             show(seen.job)
     return seen
 
@@ -35,7 +35,7 @@ def outcome(client: Client, seen: Seen, *, as_json: bool, output: Path | None) -
     """
     job = seen.job
     inline = job.get("analysis_result")
-    if output is not None and job["status"] in _WITH_RESULT:
+    if output is not None and job["status"] in report.WITH_RESULT:
         target.deliver(client, job["job_id"], output)
     if as_json:
         out([seen.body])
@@ -76,6 +76,10 @@ class Fate:
         """A request is on its way that makes a job."""
         self.words = f"the job may have been accepted already; see: piecewise list --server {self._url}"
         self._unless_own("the job")
+
+    def retrying(self, job_id: str) -> None:
+        """A request is on its way that begins another run."""
+        self.words = f"job {job_id} may run again already; see: piecewise status {job_id} --server {self._url}"
 
     def accepted(self, job_id: str) -> None:
         """There is a job."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.cli import servers, target
+from local.cli.arguments import JobId
 from local.cli.pace import Count
 from local.cli.say import note, one_line, out
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MOST_JOBS = 100  # that the API puts on a page
 _MOST_WORDS = 60  # characters of a result or an error that go on a line
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own answers, a line of JSON a page.")]
+AsPages = Annotated[bool, typer.Option("--json", help="Print the API's own answers, a line of JSON a page.")]
 
 
 class JobStatus(StrEnum):
@@ -46,7 +47,7 @@ def list_jobs(
     status: Annotated[JobStatus | None, typer.Option(help="Only jobs in this state.", case_sensitive=False)] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     server: servers.ServerOption = None,
-    as_json: AsJson = False,
+    as_json: AsPages = False,
 ) -> None:
     """List your jobs, newest first: id, state, percent, chunks done and in all, when it was made."""
     with servers.client(server) as client:
@@ -58,11 +59,11 @@ def list_jobs(
 
 
 def chunks(
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")],
+    job_id: JobId,
     status: Annotated[ChunkStatus | None, typer.Option(help="Only chunks in this state.", case_sensitive=False)] = None,
     after: Annotated[str | None, typer.Option(metavar="CURSOR", help="Begin behind this next_cursor.")] = None,
     server: servers.ServerOption = None,
-    as_json: AsJson = False,
+    as_json: AsPages = False,
 ) -> None:
     """List the chunks of a job in order: index, state, characters, attempts, and how its result or its error begins.
 
@@ -76,7 +77,7 @@ def chunks(
 
 
 def result(
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")],
+    job_id: JobId,
     output: target.OutputOption = None,
     ndjson: Annotated[bool, typer.Option("--ndjson", help="A line of JSON a chunk: span, result, error.")] = False,
     server: servers.ServerOption = None,
@@ -99,11 +100,10 @@ def _job_pages(client: Client, status: str | None, limit: int) -> Iterator[JobPa
 
 
 def _chunk_pages(client: Client, job_id: str, status: str | None, after: str | None) -> Iterator[str]:
-    while True:
-        page = client.chunk_page(job_id, after=after, status=status)
+    from local.client import pages
+
+    for page in pages(lambda cursor: client.chunk_page(job_id, after=cursor, status=status), after):
         yield f"{json.dumps(page)}\n"
-        if (after := page["next_cursor"]) is None:
-            return
 
 
 def _job_line(job: Job) -> str:

@@ -11,6 +11,7 @@ from local.cli.say import note, one_line
 if TYPE_CHECKING:
     from local.client import ChunkError, Job
 
+WITH_RESULT = frozenset({"COMPLETED", "PARTIAL_SUCCESS"})
 _ROWS = 20
 
 
@@ -37,7 +38,7 @@ def summary(job: Job, server: str) -> Iterable[str]:
     for label, moment in times.items():
         if moment:
             yield f"  {label:<9} {moment}\n"
-    if job["status"] in {"COMPLETED", "PARTIAL_SUCCESS"}:
+    if job["status"] in WITH_RESULT:
         yield f"  result    {server}/v1/analyze/{job['job_id']}/result\n"
 
 

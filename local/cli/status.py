@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from local.cli import follow, report, servers
+from local.cli.arguments import AsJson, JobId
 from local.cli.exits import OF_STATUS
 from local.cli.say import out
 
 
 def status(
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID")],
+    job_id: JobId,
     server: servers.ServerOption = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until the job has ended.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's own answer, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a job's state.
 

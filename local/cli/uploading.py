@@ -15,8 +15,6 @@ from local.cli.source import Given
 if TYPE_CHECKING:
     from local.client import Client, Progress, Sent
 
-_MEGA = 1_000_000
-
 
 def upload(client: Client, given: Given, fate: Fate) -> str:
     """Upload it all; its document_id. Raises Ending when the file cannot be read to its end."""
@@ -63,7 +61,9 @@ class _Plain:
         self._said = -1
 
     def show(self, sent: Sent) -> None:
+        from rich.filesize import decimal
+
         quarter = 4 * sent.sent // sent.total if sent.total else 0
         if quarter > self._said:
             self._said = quarter
-            note(f"uploaded {sent.sent / _MEGA:,.1f} of {sent.total / _MEGA:,.1f} MB")
+            note(f"uploaded {decimal(sent.sent)} of {decimal(sent.total)}")

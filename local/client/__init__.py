@@ -24,12 +24,14 @@ from local.client.answers import (
     Seen,
     Span,
 )
-from local.client.client import Client
+from local.client.client import PATIENCE, Client
 from local.client.errors import ClientError, Refused, ServerNotReached, SourceChanged
+from local.client.paging import pages
 from local.client.patience import Time
 from local.client.sending import Progress, Sent
 
 __all__ = [
-    "ENDED", "Accepted", "Chunk", "ChunkError", "ChunkPage", "Client", "ClientError", "Document", "Job", "JobPage",
-    "Options", "Progress", "Refused", "Seen", "Sent", "ServerNotReached", "SourceChanged", "Span", "Time",
+    "ENDED", "PATIENCE", "Accepted", "Chunk", "ChunkError", "ChunkPage", "Client", "ClientError", "Document", "Job",
+    "JobPage", "Options", "Progress", "Refused", "Seen", "Sent", "ServerNotReached", "SourceChanged", "Span", "Time",
+    "pages",
 ]  # fmt: skip

@@ -26,17 +26,17 @@ from local.client.answers import (
 )
 from local.client.errors import Refused
 from local.client.http import Http, fields, retry_after
+from local.client.paging import pages
 from local.client.patience import Patience, Time, patiently
 from local.client.sending import Progress
 from local.client.source import Source, opened
 from local.client.upload import upload
-from local.client.watching import watch
+from local.client.watching import LONGEST_PAUSE, watch
 
 PATIENCE = 30.0  # seconds for which what may pass is borne
 PLAIN = "text/plain"  # the service finds out whether UTF-8 or UTF-16
 RECORDS = "application/x-ndjson"
 _PROBLEM = "application/problem+json"
-_UNCHANGED = 304
 
 
 class Client:
@@ -125,23 +125,25 @@ class Client:
         """The job as it is now; if it is still as `known`, the server says no more than that."""
         condition = {"If-None-Match": known.etag} if known and known.etag else {}
         answer = self._http.ask("GET", _path(job_id), headers=condition)
-        if known and answer.status_code == _UNCHANGED:
+        if known and answer.status_code == httpx.codes.NOT_MODIFIED:
             return replace(known, retry_after=retry_after(answer))
         job = cast("Job", self._checked(answer, "job_id", "status"))
         return Seen(job, answer.text, retry_after(answer), answer.headers.get("ETag"))
 
-    def watch(self, job_id: str, *, patience: float = PATIENCE) -> Iterator[Seen]:
-        """The job again and again until it has ended; a server that is away for so many seconds is waited for."""
-        return watch(lambda known: self.look(job_id, known), patience=Patience(patience, self._time), time=self._time)
+    def watch(self, job_id: str, *, patience: float = PATIENCE, longest_pause: float = LONGEST_PAUSE) -> Iterator[Seen]:
+        """The job again and again until it has ended; a server that is away for so many seconds is waited for.
+
+        The pauses between two looks are the server's wish, of at most `longest_pause` seconds.
+        """
+        return watch(
+            lambda known: self.look(job_id, known),
+            patience=Patience(patience, self._time), time=self._time, longest_pause=longest_pause,
+        )  # fmt: skip
 
     def jobs(self, *, status: str | None = None) -> Iterator[Job]:
         """Your jobs, newest first."""
-        after: str | None = None
-        while True:
-            page = self.job_page(after=after, status=status, limit=100)
+        for page in pages(lambda after: self.job_page(after=after, status=status, limit=100)):
             yield from page["items"]
-            if (after := page["next_cursor"]) is None:
-                return
 
     def job_page(self, *, after: str | None = None, status: str | None = None, limit: int | None = None) -> JobPage:
         """Up to 100 of them, behind the cursor of the page before."""
@@ -149,11 +151,8 @@ class Client:
 
     def chunks(self, job_id: str, *, after: str | None = None, status: str | None = None) -> Iterator[Chunk]:
         """The job's chunks in order, with their results; of a running job those that are planned so far."""
-        while True:
-            page = self.chunk_page(job_id, after=after, status=status)
+        for page in pages(lambda cursor: self.chunk_page(job_id, after=cursor, status=status), after):
             yield from page["items"]
-            if (after := page["next_cursor"]) is None:
-                return
 
     def chunk_page(
         self, job_id: str, *, after: str | None = None, status: str | None = None, limit: int | None = None
@@ -163,12 +162,8 @@ class Client:
 
     def coverage(self, job_id: str) -> Iterator[Span]:
         """The spans of the job's document in order, with states and digests."""
-        after: str | None = None
-        while True:
-            page = self.coverage_page(job_id, after=after)
+        for page in pages(lambda after: self.coverage_page(job_id, after=after)):
             yield from page["items"]
-            if (after := page["next_cursor"]) is None:
-                return
 
     def coverage_page(self, job_id: str, *, after: str | None = None, limit: int | None = None) -> CoveragePage:
         """Up to 10,000 of them, behind the cursor of the page before."""

@@ -15,7 +15,6 @@ from local.client.errors import Refused, ServerNotReached
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL, httpx.UnsupportedProtocol)
-_UNCHANGED = 304
 _XML = re.compile(r"<(Code|Message)>([^<]*)</")  # of S3's refusals, which are no problem details
 
 
@@ -95,7 +94,7 @@ def retry_after(answer: httpx.Response) -> float | None:
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success or answer.status_code == _UNCHANGED:
+    if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
         return answer
     raise Refused(answer.status_code, fields(answer) or _of_s3(answer.text), retry_after(answer))
 

@@ -9,10 +9,12 @@ from local.client.patience import Patience, Time, patiently
 
 _FIRST_PAUSE = 0.1
 _USUAL_PAUSE = 1.0  # where the server says nothing
-_LONGEST_PAUSE = 60.0
+LONGEST_PAUSE = 60.0
 
 
-def watch(look: Callable[[Seen | None], Seen], *, patience: Patience, time: Time) -> Iterator[Seen]:
+def watch(
+    look: Callable[[Seen | None], Seen], *, patience: Patience, time: Time, longest_pause: float
+) -> Iterator[Seen]:
     """What each look shows, the same again where nothing has changed: soon at first, then as often as the server says.
 
     A server that does not answer, or says that it cannot now, is asked again while there is patience.
@@ -25,4 +27,4 @@ def watch(look: Callable[[Seen | None], Seen], *, patience: Patience, time: Time
         if seen.ended:
             return
         time.sleep(pause)
-        pause = min(1.5 * pause, max(_USUAL_PAUSE, min(seen.retry_after or _USUAL_PAUSE, _LONGEST_PAUSE)))
+        pause = min(1.5 * pause, max(_USUAL_PAUSE, min(seen.retry_after or _USUAL_PAUSE, longest_pause)))

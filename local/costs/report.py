@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_EXAMPLES = (("1 MB", 1_000_000), ("10 MB", 10_000_000), ("100 MB", 100_000_000))
 SCHEMA = 1  # counts up when a field changes its meaning or goes
 
 Extras = Mapping[str, float]
@@ -48,6 +49,7 @@ def show(console: Console, bill: Bill, work: Work, extras: Extras) -> None:
     lines = work_lines(bill, work)
     console.print(_table(f"{work.chunks:,.0f} chunks", bill, lines))
     console.print(_explained(bill, work), highlight=False, markup=False)
+    console.print(_documents(bill), highlight=False, markup=False)
     console.print(_beside(lines, alternatives(bill, work)))
     console.print(
         "Not in the others' sums: a state that a client can ask for, the joined result, and retries, each of which is "
@@ -97,6 +99,16 @@ def _explained(bill: Bill, work: Work) -> str:
         f"{sizes.batch_size} chunks of a full batch wait together.\n"
         f"With {sizes.in_flight} chunks in flight the model alone takes {hours(bill, work):,.1f} h.\n"
     )
+
+
+def _documents(bill: Bill) -> str:
+    """What a document costs whole, by its size."""
+    sizes = [(name, size, size * bill.measured.chunks / bill.measured.bytes) for name, size in _EXAMPLES]
+    said = ", ".join(
+        f"of {name} ({chunks:,.0f} chunks) ${total(work_lines(bill, Work(chunks, size))):,.4f}"
+        for name, size, chunks in sizes
+    )
+    return f"One document, uploaded, {said}.\n"
 
 
 def _sources(bill: Bill) -> str:

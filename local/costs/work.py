@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from functions.core.documents.s3 import PART
+from functions.core.settings import Settings
 from local.costs.bill import GB, Bill, Line, Work
 
-_REQUEST_KB = 512 * 1024  # of a body, for which API Gateway counts one request
-_WRITES = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
+_PAGE = 1_000  # parts that one ListParts names
+_JOINING = 3  # CreateMultipartUpload, ListParts, CompleteMultipartUpload
+_LOOKS = ("HeadObject", "GetObject")
+_TAGS = ("DeleteObjectTagging",)
 _SENDS = ("SendMessageBatch",)
 _FUNCTION_OF = {"poll": "api", "passes": "reconciler"}  # what was counted apart, and the function that does it
 
@@ -44,9 +48,9 @@ def _lambda_lines(bill: Bill, work: Work) -> Iterator[Line]:
 def _lambda_work(bill: Bill, work: Work) -> Iterator[tuple[str, float, float]]:
     """(room, invocations, billed seconds in all)."""
     rooms, documents = bill.measured.rooms, bill.documents(work)
-    larger = work.document_bytes / bill.measured.bytes
     batches = work.chunks / bill.sizes.batch_size
-    yield "api", documents, documents * larger * bill.own_seconds("api", rooms["api"])
+    asked = documents * rooms["api"].invocations  # for an upload, then for its analysis: the document passes it by
+    yield "api", asked, documents * bill.own_seconds("api", rooms["api"])
     polls = documents * bill.of("polls_a_document")
     yield "poll", polls, polls * bill.own_seconds("api", rooms["poll"])
     for room in ("planner", "finalizer"):
@@ -66,12 +70,33 @@ def _queue_lines(bill: Bill, work: Work) -> Iterator[Line]:
 
 def _bucket_lines(bill: Bill, work: Work) -> Iterator[Line]:
     documents = bill.documents(work)
-    writes = documents * sum(bill.calls(_WRITES, "api")) + bill.scale(work) * sum(bill.calls(_WRITES, "finalizer"))
-    reads = work.chunks * bill.of("gets_a_chunk") + bill.scale(work) * sum(bill.calls(("GetObject",), "planner"))
-    kept = documents * work.document_bytes + work.chunks * bill.of("answer_bytes")
+    results = list(_stored_results(bill, work))
+    writes = documents * (_requests_of(work.document_bytes, bill.of("part_bytes")) + sum(bill.calls(_TAGS, "planner")))
+    streams = documents * sum(_requests_of(size, PART) for size in results)
+    looks = documents * sum(bill.calls(_LOOKS, "api"))
+    planned = bill.scale(work) * sum(bill.calls(_LOOKS, "planner"))
+    kept = documents * (work.document_bytes + sum(results)) + work.chunks * bill.of("answer_bytes")
     yield bill.line("S3, documents written", "s3_write", writes)
-    yield bill.line("S3, spans read", "s3_read", reads)
+    yield bill.line("S3, large results written", "s3_write", streams)
+    yield bill.line("S3, spans read", "s3_read", work.chunks * bill.of("gets_a_chunk") + planned + looks)
     yield bill.line("S3, documents and results kept for a month", "s3_gb_month", kept / GB)
+
+
+def _requests_of(size: float, part: float) -> float:
+    """Those that write an object: one, or those of a multipart upload."""
+    parts = math.ceil(size / part)
+    return 1 if parts <= 1 else parts + _JOINING + parts // _PAGE
+
+
+def _stored_results(bill: Bill, work: Work) -> Iterator[float]:
+    """Bytes of a document's result, as text and as NDJSON, where those are too large for the database and an answer."""
+    chunks = work.chunks / bill.documents(work)
+    limits = Settings.model_fields
+    text, records = chunks * bill.of("answer_bytes"), chunks * (bill.of("answer_bytes") + bill.of("record_bytes"))
+    if text > limits["inline_result_bytes"].default:
+        yield text
+    if records > limits["response_bytes"].default:
+        yield records
 
 
 def _database_lines(bill: Bill, work: Work) -> Iterator[Line]:
@@ -85,7 +110,7 @@ def _database_lines(bill: Bill, work: Work) -> Iterator[Line]:
 
 def _edge_lines(bill: Bill, work: Work) -> Iterator[Line]:
     documents = bill.documents(work)
-    requests = documents * (math.ceil(work.document_bytes / _REQUEST_KB) + bill.of("polls_a_document"))
+    requests = documents * (bill.measured.rooms["api"].invocations + bill.of("polls_a_document"))
     invocations = sum(count for _, count, _ in _lambda_work(bill, work))
     own = bill.scale(work) * sum(room.log_bytes for name, room in bill.measured.rooms.items() if name != "passes")
     yield bill.line("HTTP API", "http_api_request", requests)

@@ -18,6 +18,10 @@ class ClientGoneError(Exception):
     """The caller hung up: nobody reads an answer, so nothing may be handed out."""
 
 
+class IdleError(Exception):
+    """The caller began a body and does not go on with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """`path` is percent-decoded, `raw_path` as it came; header names are lower case, of doubles the last counts.
@@ -42,16 +46,24 @@ class Reply(NamedTuple):
 
 
 class Body:
-    """A request's `Receive` that knows whether somebody has begun to read: a client may wait for that to send it."""
+    """A request's `Receive` that knows whether somebody has begun to read: a client may wait for that to send it.
 
-    def __init__(self, receive: Receive) -> None:
+    It waits for each block, and for the first, no longer than `patience` seconds.
+    """
+
+    def __init__(self, receive: Receive, patience: float) -> None:
         self.begun = False
         self._receive = receive
+        self._patience = patience
 
     async def __call__(self) -> MutableMapping[str, Any]:
-        """As ASGI's."""
+        """As ASGI's. Raises IdleError."""
         self.begun = True
-        return await self._receive()
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._receive()
+        except TimeoutError:
+            raise IdleError from None
 
 
 def read_head(scope: Scope) -> Request:

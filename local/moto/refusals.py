@@ -44,3 +44,12 @@ def invalid(message: str) -> Refused:
 def incomplete() -> Refused:
     """The body ended early, or went on."""
     return Refused(400, "IncompleteBody", "You did not provide the number of bytes specified by the request's headers.")
+
+
+def idle() -> Refused:
+    """The body came to a standstill."""
+    message = (
+        "Your socket connection to the server was not read from or written to within the timeout period. "
+        "Idle connections will be closed."
+    )
+    return Refused(400, "RequestTimeout", message)

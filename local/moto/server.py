@@ -16,12 +16,14 @@ from typing import Self
 
 import uvicorn
 
-from local.moto.http import Body, ClientGoneError, Receive, Scope, Send, read_body, read_head, send_reply
+from local.moto.http import Body, ClientGoneError, IdleError, Receive, Scope, Send, read_body, read_head, send_reply
+from local.moto.refusals import idle
 from local.moto.s3_front import Clock, S3Front
 from local.moto.sqs_front import SqsFront
 
 HOST = "127.0.0.1"
 LAPTOP_ACCOUNT = "000000000000"
+_PATIENCE = 20.0  # seconds for the next block of a body, as S3 has them
 _REAL_KEY = re.compile(r"A[A-Z]IA[A-Z0-9]{12,}")
 _KEEP_ALIVE_SECONDS = 600  # longer than any pool of the SDK keeps a connection unused and then trusts it
 
@@ -29,14 +31,15 @@ _KEEP_ALIVE_SECONDS = 600  # longer than any pool of the SDK keeps a connection 
 class Front:
     """The ASGI application: SQS where a request says so, S3 otherwise (a presigned URL names no service)."""
 
-    def __init__(self, account: str, state_dir: Path | None, clock: Clock) -> None:
+    def __init__(self, account: str, state_dir: Path | None, clock: Clock, patience: float) -> None:
+        self._patience = patience
         self.sqs = SqsFront(account)
         folder = state_dir / "objects" if state_dir is not None else None
         self.s3 = S3Front(account, folder, secret_of=secret_of, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        body = Body(receive)
+        body = Body(receive, self._patience)
         try:
             request = read_head(scope)
             if "/sqs/" in request.headers.get("authorization", ""):
@@ -45,6 +48,9 @@ class Front:
                 reply = await self.s3.answer(request, body)
         except ClientGoneError:
             return
+        except IdleError:
+            reply = idle().reply()
+            reply.headers.append(("connection", "close"))  # what comes yet belongs to no request
         if "expect" in request.headers and not body.begun:
             reply.headers.append(("connection", "close"))  # the body will not come, and what comes is no body
         await send_reply(reply, receive, send)
@@ -91,12 +97,13 @@ def start_in_thread(
     state_dir: Path | None = None,
     account: str | None = None,
     clock: Clock = time.time,
+    patience: float = _PATIENCE,
 ) -> MotoServer:
     """A server that accepts requests now; `port` 0 takes a free one. Raises OSError when it is taken.
 
     With `state_dir`, S3 objects are kept under `objects/` and those of a former run are there again. Queue messages
     are not kept: the database is the truth. `account` is 12 digits; by default nobody else's. `clock` is the time by
-    which presigned URLs expire.
+    which presigned URLs expire, `patience` the seconds for which the next block of a body is waited for.
     """
     # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms an answer otherwise.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -104,7 +111,7 @@ def start_in_thread(
         undo.callback(listener.close)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        front = Front(account or f"{secrets.randbelow(10**12):012}", state_dir, clock)
+        front = Front(account or f"{secrets.randbelow(10**12):012}", state_dir, clock, patience)
         listener.listen(128)  # from here on a connection waits in the kernel until the loop runs
         undo.pop_all()
     return MotoServer(listener, front)

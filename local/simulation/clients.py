@@ -48,7 +48,7 @@ class Clients(Asking):
     async def _client(self, number: int) -> None:
         await asyncio.sleep(self.random.uniform(0, self.last))
         submitting = Submitting(self.functions, self.random, self.story, self.trace, self.clock, self.s3, self.settings)
-        await asyncio.gather(*[self._look_after(job_id) async for job_id in submitting.jobs(number)])
+        await asyncio.gather(*(self._look_after(job_id) for job_id in await submitting.jobs(number)))
 
     async def _look_after(self, job_id: str) -> None:
         wishes = [wish for wish in (self._cancel, self._delete) if self.random.random() < self.restless]

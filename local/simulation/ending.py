@@ -144,11 +144,9 @@ class Ending:
             raise Violation(f"deleted, and its objects are there: {left}")
 
     def _is_found_otherwise(self, key: str) -> bool:
-        """Of an upload that came too late the tag tells the bucket; of a job that never began nobody knows."""
+        """Of an upload that came too late the tag tells the bucket."""
         gone_at = self.story.gone_at.get(key.split("/")[1])
-        if key.startswith("uploads/"):
-            return key in self.s3.tags and (gone_at is None or self.s3.put_at[key] >= gone_at)
-        return gone_at is None
+        return key in self.s3.tags and (gone_at is None or self.s3.put_at[key] >= gone_at)
 
     def _metrics_are_true(self) -> None:
         """Rows are counted, not messages: never more than moved, and no fewer where nothing died in between."""

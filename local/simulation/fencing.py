@@ -31,7 +31,7 @@ class Fencing:
         holder = self._holders.get((row.key, was.claim_no))
         if holder is actor and row.claim_no == was.claim_no:
             return
-        if was.lease_until is not None and was.lease_until >= now:
+        if was.lease_until is not None and was.lease_until + active > now:  # of an ended job a millisecond is nothing
             raise Violation(f"{actor.name} changes {row.key}, which {_name(holder)} holds: {was} became {row}")
         if holder and not holder.blows and row.crashes > was.crashes:
             raise Violation(f"the lease of {holder.name} on {row.key} ran out, and nothing had happened to it")

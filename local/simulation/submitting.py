@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from functions.api.idempotency import fingerprint
 from functions.api.requests import Options, Submission, UploadSubmission
 from functions.api.submit import submit
 from functions.api.uploads import offer
 from functions.core.chunking import split
 from functions.core.errors import Rejected
 from functions.core.keys import upload_key
-from functions.core.model import Idempotency
 from functions.core.wiring import Parts
 from local.simulation.asking import Asking, NoAnswer
 from local.simulation.documents import Upload, options_of, text_of, too_many, upload_of
@@ -49,11 +47,6 @@ class Request:
         """How the document is to be analysed."""
         return self.submission.options
 
-    @property
-    def idempotency(self) -> Idempotency | None:
-        """The key, and the digest that comes with it."""
-        return Idempotency(self.key, fingerprint(self.submission)) if self.key else None
-
 
 @dataclass
 class Submitting(Asking):
@@ -66,38 +59,43 @@ class Submitting(Asking):
     s3: SimulatedS3
     settings: Settings
 
-    async def jobs(self, number: int) -> AsyncIterator[str]:
+    async def jobs(self, number: int) -> list[str]:
         """The jobs that it was promised."""
         owner = f"client {number}" if number % 2 else f"client-{number}"  # SQS takes no space in a group
-        if self.random.random() < _UPLOADS:
-            upload = upload_of(self.random)
-            asked = self.clock()
-            document_id = await self._upload(owner, upload)
-            complete = document_id is not None and await self._send(document_id, upload)
-            requests = [self._of_upload(owner, document_id, upload) for _ in range(self.random.choice((1, 1, 2)))
-                        if document_id]  # fmt: skip
-            for job_id in await asyncio.gather(*(self._post(each, complete, asked) for each in requests)):
-                if job_id:
-                    yield job_id
-            return
+        return await (self._uploaded(owner) if self.random.random() < _UPLOADS else self._sent(owner))
+
+    async def _uploaded(self, owner: str) -> list[str]:
+        """An upload, and a job or two of it."""
+        upload = upload_of(self.random)
+        asked = self.clock()
+        document_id = await self._upload(owner, upload)
+        if document_id is None:
+            return []
+        complete = await self._send(document_id, upload)
+        requests = [self._of_upload(owner, document_id, upload) for _ in range(self.random.choice((1, 1, 2)))]
+        told = await asyncio.gather(*(self._post(each, complete, asked) for each in requests))
+        return [job_id for job_id in told if job_id]
+
+    async def _sent(self, owner: str) -> list[str]:
+        """One request, maybe twice at once."""
         request = self._of_text(owner)
         copies = self.random.choice((1, 2)) if request.key else 1
         told = {each for each in await asyncio.gather(*(self._post(request) for _ in range(copies))) if each}
         if len(told) > 1:
             raise Violation(f"one idempotency key was answered with {sorted(told)}")
-        for job_id in sorted(told):
+        if told:
             await self._misuse(request)
-            yield job_id
+        return sorted(told)
 
     def _of_text(self, owner: str) -> Request:
         text = text_of(self.random)
         submission = Submission(text, text.encode(), bom_removed=False, options=options_of(self.random))
         return Request(owner, text, submission, None, self._key())
 
-    def _of_upload(self, owner: str, document_id: str | None, upload: Upload) -> Request:
+    def _of_upload(self, owner: str, document_id: str, upload: Upload) -> Request:
         options = options_of(self.random)
         broken = too_many(upload, options, self.settings.max_chunks)
-        return Request(owner, upload.text, UploadSubmission(document_id or "", options), broken, self._key())
+        return Request(owner, upload.text, UploadSubmission(document_id, options), broken, self._key())
 
     def _key(self) -> str | None:
         return f"key {self.random.random()}" if self.random.random() < _KEYED else None
@@ -159,7 +157,7 @@ class Submitting(Asking):
     def _main(self, request: Request) -> Main[str]:
         async def main(parts: Parts, _: Deadline) -> str:
             named = replace(parts, new_job_id=lambda: self._new_job(request))
-            return (await submit(named, request.owner, request.submission, request.idempotency)).job.job_id
+            return (await submit(named, request.owner, request.submission, request.key)).job.job_id
 
         return main
 

@@ -16,7 +16,7 @@ _REGION = "us-east-1"
 _MODELS = ("local", "simulated", "openai:*", "anthropic:*", "bedrock:*")
 _ACCOUNT = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL")
 _NO_ACCOUNT = {
-    "AWS_ACCESS_KEY_ID": "piecewise",  # moto takes any
+    "AWS_ACCESS_KEY_ID": "piecewise",  # a key that is its own secret
     "AWS_SECRET_ACCESS_KEY": "piecewise",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -33,9 +33,9 @@ class MappingSpec:
 class FunctionSpec:
     """A function; `timeout` in seconds, `memory` in MB.
 
-    `environment` has what holds on every machine: the names of queues and bucket, and the numbers. Who may call, which
-    database and which model are each machine's own affair, and what only AWS has is not known here. `declared` has the
-    names of all variables.
+    `environment` has what holds on every machine: the names of queues and bucket, and the numbers. Who may call and how
+    much, which database, which model and how long something is kept are each machine's own affair, and what only AWS
+    has is not known here. `declared` has the names of all variables.
     """
 
     logical_id: str

@@ -25,6 +25,8 @@ _DEFAULT_VISIBILITY = 30  # SQS's own defaults, seconds
 _DEFAULT_RETENTION = 345_600
 _DEFAULT_TIMEOUT = 3  # Lambda's own defaults
 _DEFAULT_MEMORY = 128
+# How long something is kept, and for how much of it, each machine says for itself, in the same variables.
+_OWN_AFFAIR = ("PIECEWISE_RETENTION_DAYS", "PIECEWISE_MAX_LIVE_JOBS", "PIECEWISE_MAX_LIVE_CHUNKS")
 
 
 def load_template(path: Path = TEMPLATE, parameters: Mapping[str, str] | None = None) -> Deployment:
@@ -97,7 +99,7 @@ class _Laptop:
         names = {self._bucket, *(queue.name for queue in self._queues.values())}
         for name, each in variables.items():
             value = str(self._values.of(each))
-            if value in names or value.isdecimal():
+            if name not in _OWN_AFFAIR and (value in names or value.isdecimal()):
                 yield name, value
 
     def _mapping(self, where: str, source: Mapping[str, Any]) -> MappingSpec:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, cast
 
 from functions.core.errors import DocumentMissing, Rejected
 from functions.core.ids import new_job_id
 from functions.core.meter import Unmetered
-from functions.core.model import ChunkError, ChunkHint, Earlier, JobView, NewJob, PlanHint, Source, Span, Standing
+from functions.core.model import (
+    ChunkError,
+    ChunkHint,
+    Deletion,
+    Earlier,
+    JobView,
+    NewJob,
+    PlanHint,
+    Source,
+    Span,
+    Standing,
+)
 from functions.core.ports import Documents, Providers, Queues, Store
 from functions.core.settings import Settings
 from functions.core.wiring import Parts
 from tests.fakes.shelf import MemoryDocuments, MemoryUploads
 
 IDLE = Standing(live_jobs=0, live_chunks=0, earlier=None)
+DUE = 1_700_000_000_000
 
 
 @dataclass
@@ -33,6 +45,7 @@ class World:
     plans: list[str] = field(default_factory=list)
     content_types: set[str] = field(default_factory=set)
     standing: Standing = IDLE
+    noted: dict[str, int] = field(default_factory=dict)  # objects to be deleted unless a job comes of them
     faster: Earlier | None = None  # the job that an idempotency key has made between the look and the commit
 
     def note(self, effect: str) -> None:
@@ -70,15 +83,24 @@ class FakeStore:
 
     world: World
 
-    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
+    async def begin_submit(self, owner: str, idempotency_key: str | None, object_key: str | None) -> Standing:
         """Nothing is under way, and no key is known, unless the world says otherwise."""
-        self.world.note("standing")
-        return self.world.standing
+        self.world.note("begin")
+        if object_key is None or self.world.standing.earlier:
+            return self.world.standing
+        self.world.noted[object_key] = DUE
+        return replace(self.world.standing, object_due_at=DUE)
+
+    async def deleted(self, gone: Sequence[Deletion]) -> None:
+        """Forget the notes."""
+        for each in gone:
+            del self.world.noted[each.key]
 
     async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
         """Keep the job, unless another request was faster."""
         self.world.note("commit")
         if self.world.faster is None:
+            assert self.world.noted.pop(job.source.key, None) == job.object_due_at
             self.world.jobs.append((job, spans))
         return self.world.faster
 

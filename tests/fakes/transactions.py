@@ -121,14 +121,16 @@ def looked(stage: Known) -> Plan:
 
 
 @way
-def standing(stage: Known) -> Call:
+def begin_submit(stage: Known) -> Call:
     stage.run(stage.store.create_job(kept(stage), None))
-    return lambda store: store.standing("local", "key")
+    return lambda store: store.begin_submit("local", "another key", "documents/new")
 
 
 @way
 def create_job(stage: Known) -> Call:
     job = kept(stage)
+    begun = stage.run(stage.store.begin_submit("local", "key", job.source.key))
+    job = replace(job, object_due_at=begun.object_due_at)
     return lambda store: store.create_job(job, split(TEXT, 4))
 
 
@@ -215,9 +217,7 @@ def begin_plan(stage: Known) -> Call:
 def learn_document(stage: Known) -> Call:
     plan = looked(stage)
     source = replace(plan.source, skip=3)
-    return lambda store: store.learn_document(
-        plan, source=source, encoding="utf-8", document_bytes=9, bom_removed=True
-    )
+    return lambda store: store.learn_document(plan, source=source, encoding="utf-8", document_bytes=9, bom_removed=True)
 
 
 @way
@@ -236,6 +236,12 @@ def add_chunks(stage: Known) -> Call:
 def close_plan(stage: Known) -> Call:
     plan = planned(stage)
     return lambda store: store.close_plan(plan)
+
+
+@way
+def hold_plan(stage: Known) -> Call:
+    plan = begun(stage)
+    return lambda store: store.hold_plan(plan)
 
 
 @way

@@ -195,6 +195,8 @@ def _typed(tree: ast.AST, answers: Mapping[str, set[str]]) -> Iterator[tuple[str
                 yield from ((bare(target), kind) for kind in kinds)
             case ast.Call(func=ast.Name(id=kind)):
                 yield kind, kind  # Class(…).method
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if "Self" in answers.get(name, ()):
+                yield name, kind  # Class.made(…).method
 
 
 def _last(called: ast.expr) -> str:

@@ -10,7 +10,7 @@ import pytest
 from functions.core.errors import ProviderError
 from functions.core.jobs import JobStatus, Progress
 from functions.core.keys import result_key
-from functions.core.model import ChunkHint
+from functions.core.model import ChunkHint, Failure
 from tests.fakes.api_world import World
 from tests.fakes.caller import Caller
 from tests.fakes.gateway import REQUEST_ID
@@ -62,14 +62,38 @@ def test_head_of_what_is_not_there_says_so_without_a_body(sqlite_stage: Stage) -
     assert (head.status, head.body, head.headers["content-type"]) == (404, b"", "application/problem+json")
 
 
-def test_head_of_a_large_result_is_the_redirect(ended: tuple[Caller, str], sqlite_stage: Stage) -> None:
+def test_a_large_result_is_a_redirect_for_a_get_alone(ended: tuple[Caller, str], sqlite_stage: Stage) -> None:
+    """S3 refuses a HEAD of what was signed for a GET."""
     _, job_id = ended
     sqlite_stage.change_job(job_id, analysis_result=None, result_key=result_key(job_id, 1), result_bytes=9)
+    path, whole = f"/v1/analyze/{job_id}/result", Caller(sqlite_stage.parts)("HEAD", f"/v1/analyze/{job_id}")
     caller = Caller(sqlite_stage.with_settings(response_bytes=8).parts)
-    for method in ("GET", "HEAD"):
-        answer = caller(method, f"/v1/analyze/{job_id}/result", headers={"if-none-match": "*"})
-        assert (answer.status, answer.body) == (307, b"")
-        assert answer.headers["cache-control"] == "no-store"  # whoever reads a signed URL may use it
+
+    got = caller.get(path, headers={"if-none-match": "*"})
+    assert (got.status, got.body) == (307, b"")
+    assert got.headers["cache-control"] == "no-store"  # whoever reads a signed URL may use it
+
+    head = caller("HEAD", path)
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "9")
+    assert head.headers["content-type"] == "text/plain; charset=utf-8"
+    assert (head.headers["vary"], head.headers["cache-control"]) == ("accept", whole.headers["cache-control"])
+    assert caller("HEAD", path, headers={"if-none-match": head.headers["etag"]}).status == 304
+
+
+def test_the_records_of_a_cancelled_job_change_their_tag_when_a_late_result_comes(stage: Stage) -> None:
+    job_id = stage.submit("abcdefgh")
+    claims = stage.run(stage.store.claim([ChunkHint(job_id, 1, 0)], seconds=60)).claims
+    stage.cancel(job_id)
+    path, records = f"/v1/analyze/{job_id}/result", {"accept": "application/x-ndjson"}
+    caller = Caller(stage.parts)
+    first = caller.get(path, headers=records)
+    known = {**records, "if-none-match": first.headers["etag"]}
+    assert caller.get(path, headers=known).status == 304
+
+    stage.run(stage.store.park(claims[0], Failure("x", "x"), seconds=1, throttled=False))  # the job's row stays
+
+    again = caller.get(path, headers=known)
+    assert (again.status, again.body != first.body) == (200, True)
 
 
 def test_every_step_of_a_job_changes_its_tag(stage: Stage) -> None:

@@ -191,7 +191,9 @@ def test_a_job_that_failed_chunk_by_chunk_has_records_and_no_text(stage: Stage) 
     job_id = stage.submit("text")
     stage.settle(job_id)
     caller = Caller(stage.parts)
-    assert caller.get(result(job_id)).problem == (409, "no-result")
+    refused = caller.get(result(job_id))
+    assert refused.problem == (409, "no-result")
+    assert f"GET {chunks(job_id)}, or here as application/x-ndjson." in refused.json["detail"]
     assert json.loads(caller.get(result(job_id), headers=NDJSON).body)["status"] == "FAILED"
 
 
@@ -215,6 +217,17 @@ def test_records_that_were_never_put_together_and_are_too_large_are_in_the_chunk
     answer = Caller(stage.with_settings(response_bytes=len(whole.body) - 1).parts).get(result(job_id), headers=NDJSON)
     assert answer.problem == (409, "result-in-chunks")
     assert chunks(job_id) in answer.json["detail"]
+
+
+@pytest.mark.parametrize(("headers", "planned"), [({}, False), (NDJSON, False), ({}, True)])
+def test_a_job_without_a_result_names_only_what_there_is_of_its_chunks(
+    sqlite_stage: Stage, headers: dict[str, str], planned: bool
+) -> None:
+    job_id = sqlite_stage.submit("text", planned=planned)
+    sqlite_stage.cancel(job_id)
+    refused = Caller(sqlite_stage.parts).get(result(job_id), headers=headers)
+    assert refused.problem == (409, "no-result")
+    assert ("/chunks" in refused.json["detail"]) is ("ndjson" in refused.json["detail"]) is planned
 
 
 @pytest.mark.parametrize("headers", [{}, NDJSON])

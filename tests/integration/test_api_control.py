@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from functions.api import control
+from functions.core import disposal
 from functions.core.errors import DocumentsUnavailable, ProviderError
 from functions.core.model import ChunkHint
+from functions.core.store.tables import deletions
+from functions.core.threads import on_threads
 from tests.fakes.caller import Answer, Caller
 from tests.fakes.gateway import REQUEST_ID
 from tests.fakes.shelf import MemoryDocuments
 from tests.fakes.stage import Stage
+from tests.fixtures.virtual_time import run_virtual
 
 
 def post(stage: Stage, job_id: str, verb: str, **more: Any) -> Answer:
@@ -114,6 +122,46 @@ def test_a_bucket_that_is_away_does_not_keep_a_job_alive(stage: Stage, log_lines
     left = [line for line in log_lines() if "the reconciler will delete it" in line["message"]]
     assert f"documents/{job_id}" in {line["key"] for line in left}
     assert {line["request_id"] for line in left} == {REQUEST_ID}
+
+
+def test_a_job_of_many_runs_is_deleted_without_waiting_for_all_its_objects(sqlite_stage: Stage) -> None:
+    job_id = sqlite_stage.submit("text")
+    sqlite_stage.change_job(job_id, run=500)
+    asked: list[str] = []
+
+    async def refuse(key: str, *, version: str | None = None) -> None:
+        asked.append(key)
+        raise DocumentsUnavailable("S3 DeleteObject: SlowDown")
+
+    sqlite_stage.documents.delete = refuse  # type: ignore[method-assign]
+    assert Caller(sqlite_stage.parts)("DELETE", f"/v1/analyze/{job_id}").status == 204
+
+    assert len(asked) == disposal.MOST
+    assert {f"documents/{job_id}", f"results/{job_id}/500", f"results/{job_id}/500.ndjson"} <= set(asked)
+    with sqlite_stage.engine.begin() as connection:
+        assert len(connection.execute(select(deletions)).all()) == 1_001
+
+
+def test_a_silent_bucket_holds_an_answer_for_a_moment_and_half_of_the_threads_for_longer(sqlite_stage: Stage) -> None:
+    """A request to S3 that has begun cannot be taken back: what counts is that nobody waits for its thread."""
+    job_id = sqlite_stage.submit("text")
+    sqlite_stage.change_job(job_id, run=20)
+    threads, silent, asked = on_threads(4, "silent"), threading.Event(), []
+
+    async def hang(key: str, *, version: str | None = None) -> None:
+        asked.append(key)
+        await threads(silent.wait)
+
+    async def erase() -> float:
+        await control.erase(sqlite_stage.with_settings(threads=4).parts, "local", job_id)
+        return asyncio.get_running_loop().time()
+
+    sqlite_stage.documents.delete = hang  # type: ignore[method-assign]
+    try:
+        assert run_virtual(erase()) == disposal.SECONDS
+        assert len(asked) == 2
+    finally:
+        silent.set()
 
 
 # -- all three

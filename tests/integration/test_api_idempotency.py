@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from functions.api.announcement import SMALLEST_PART
 from functions.api.app import create_app
 from functions.api.handler import respond
 from functions.core.errors import StoreUnavailable
@@ -69,7 +70,6 @@ def test_the_same_document_in_another_form_is_the_same_request(sqlite_stage: Sta
         post_json({"raw_text": "Two."}, headers=KEY),
         post_json({"raw_text": "One.", "max_chunk_chars": 3999}, headers=KEY),
         post_json({"raw_text": "One.", "instructions": ""}, headers=KEY),
-        post_json({"document_id": "One."}, headers=KEY),
         post_text("One.", query="overlap_chars=1", headers=KEY),
     ],
 )
@@ -78,6 +78,77 @@ def test_another_request_with_the_same_key_is_422(sqlite_stage: Stage, made: dic
     status, _, body = ask(sqlite_stage.parts, made)
     assert (status, body["type"]) == (422, "urn:piecewise:problem:idempotency-key-reused")
     assert count_jobs(sqlite_stage) == 1
+
+
+def uploaded(stage: Stage, data: bytes = b"One.", **about: Any) -> str:
+    """The id of an upload that has arrived."""
+    announced = post_json({"bytes": len(data), "sha256": sha256(data).hexdigest(), **about}, path="/v1/documents")
+    body = ask(stage.parts, announced)[2]
+    assert stage.uploads.send(body["upload"]["url"], body["upload"]["headers"], data) == 200
+    return str(body["document_id"])
+
+
+def of_upload(document_id: str, **options: Any) -> dict[str, Any]:
+    """POST /v1/analyze of an upload, with the key."""
+    return post_json({"document_id": document_id, **options}, headers=KEY)
+
+
+def test_the_same_file_uploaded_again_is_the_same_request(stage: Stage) -> None:
+    first = ask(stage.parts, of_upload(uploaded(stage)))[2]
+    stage.queues.lose_everything()
+    status, headers, again = ask(stage.parts, of_upload(uploaded(stage)))
+    assert (status, headers["idempotency-replayed"], again) == (202, "true", first)
+    assert (count_jobs(stage), stage.queues.plans) == (1, [])
+
+
+def test_an_upload_in_the_same_parts_is_the_same_request_even_before_it_is_sent(sqlite_stage: Stage) -> None:
+    part = b"a" * SMALLEST_PART
+    about = {"bytes": len(part), "sha256": sha256(part).hexdigest()}
+    first, second = (
+        ask(sqlite_stage.parts, post_json({"parts": [about, about]}, path="/v1/documents"))[2] for _ in range(2)
+    )
+    for signed in first["upload"]["parts"]:
+        assert sqlite_stage.uploads.send(signed["url"], signed["headers"], part) == 200
+    made = ask(sqlite_stage.parts, of_upload(first["document_id"]))[2]
+    assert ask(sqlite_stage.parts, of_upload(second["document_id"]))[2] == made
+    other = ask(sqlite_stage.parts, post_json({"parts": [about, {**about, "bytes": 1}]}, path="/v1/documents"))[2]
+    assert ask(sqlite_stage.parts, of_upload(other["document_id"]))[0] == 422
+
+
+def test_a_repetition_with_an_upload_needs_no_bucket_and_no_queue(sqlite_stage: Stage) -> None:
+    first = ask(sqlite_stage.parts, of_upload(uploaded(sqlite_stage)))[2]
+    again = uploaded(sqlite_stage)
+    sqlite_stage.documents.away = sqlite_stage.queues.away = True
+    assert ask(sqlite_stage.parts, of_upload(again))[2] == first
+
+
+@pytest.mark.parametrize(
+    ("data", "about", "options"),
+    [
+        (b"One.", {}, {"max_attempts": 4}),
+        (b"Two.", {}, {}),
+        (b"One!!", {}, {}),
+        (b"One.", {"content_type": "text/plain; charset=utf-16le"}, {}),
+    ],
+)
+def test_another_upload_or_other_options_with_the_same_key_are_422(
+    sqlite_stage: Stage, data: bytes, about: dict[str, Any], options: dict[str, Any]
+) -> None:
+    ask(sqlite_stage.parts, of_upload(uploaded(sqlite_stage)))
+    status, _, body = ask(sqlite_stage.parts, of_upload(uploaded(sqlite_stage, data, **about), **options))
+    assert (status, body["type"]) == (422, "urn:piecewise:problem:idempotency-key-reused")
+    assert count_jobs(sqlite_stage) == 1
+
+
+def test_a_text_and_its_upload_are_different_documents(sqlite_stage: Stage) -> None:
+    ask(sqlite_stage.parts, post_text("One.", headers=KEY))
+    assert ask(sqlite_stage.parts, of_upload(uploaded(sqlite_stage)))[0] == 422
+
+
+def test_an_unknown_upload_is_404_whatever_its_key_has_made(sqlite_stage: Stage) -> None:
+    ask(sqlite_stage.parts, post_text("One.", headers=KEY))
+    status, _, body = ask(sqlite_stage.parts, of_upload("0" * 30))
+    assert (status, body["type"]) == (404, "urn:piecewise:problem:document-not-found")
 
 
 def test_a_key_whose_job_was_deleted_is_409(stage: Stage) -> None:
@@ -133,10 +204,7 @@ def test_whoever_comes_second_takes_its_object_back_and_sends_nothing(stage: Sta
 
 
 def test_whoever_comes_second_counts_no_job_on_the_upload(stage: Stage) -> None:
-    announced = post_json({"bytes": 4, "sha256": sha256(b"One.").hexdigest()}, path="/v1/documents")
-    upload = ask(stage.parts, announced)[2]
-    assert stage.uploads.send(upload["upload"]["url"], upload["upload"]["headers"], b"One.") == 200
-    made = post_json({"document_id": upload["document_id"]}, headers=KEY)
+    made = of_upload(uploaded(stage))
     winner = ask(stage.parts, made)[2]["job_id"]
     stage.queues.lose_everything()
     status, headers, body = ask(replace(stage.parts, store=Blind(stage)), made)
@@ -221,6 +289,6 @@ class Blind:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def standing(self, owner: str, idempotency_key: str | None) -> Any:
+    async def begin_submit(self, owner: str, idempotency_key: str | None, object_key: str | None) -> Any:
         """Without the key."""
-        return await self._store.standing(owner, None)
+        return await self._store.begin_submit(owner, None, object_key)

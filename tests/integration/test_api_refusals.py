@@ -27,8 +27,8 @@ def refused(
     assert body["type"].startswith("urn:piecewise:problem:")
     assert body["status"] == answer["statusCode"]
     assert {"type", "title", "status", "detail", "instance"} <= body.keys()
-    assert [effect for effect in world.effects if effect != "standing"] == []  # which only looks
-    assert (world.jobs, world.objects, world.hints) == ([], {}, [])
+    assert [effect for effect in world.effects if effect != "begin"] == []
+    assert (world.jobs, world.objects, world.hints, world.noted) == ([], {}, [], {})
     return answer["statusCode"], answer["headers"], body
 
 
@@ -48,8 +48,8 @@ def raw(body: str | bytes, kind: str = "application/json", **headers: str) -> di
         ({"document_id": "x" * 65}, "document_id", "at most 64 characters"),
         ({"document_id": "a", "instructions": "a\0b"}, "instructions", "NUL (U+0000) at character 1"),
         ({"document_id": "\ud800"}, "document_id", "lone surrogate at character 0"),
-        ({"raw_text": "a", "overlap_chars": -1}, "overlap_chars", "greater than or equal to 0"),
-        ({"raw_text": "a", "overlap_chars": 10_001}, "overlap_chars", "less than or equal to 10000"),
+        ({"raw_text": "a", "overlap_chars": -1}, "overlap_chars", "at least 0"),
+        ({"raw_text": "a", "overlap_chars": 10_001}, "overlap_chars", "at most 10000"),
         ({"raw_text": "a", "overlap_chars": 1.5}, "overlap_chars", "whole number"),
         ({"raw_text": "a", "overlap_chars": None}, "overlap_chars", "whole number"),
         ({"raw_text": ""}, "raw_text", "empty"),
@@ -61,12 +61,12 @@ def raw(body: str | bytes, kind: str = "application/json", **headers: str) -> di
         ({"raw_text": "a", "max_chunk_chars": True}, "max_chunk_chars", "whole number"),
         ({"raw_text": "a", "max_chunk_chars": 4000.0}, "max_chunk_chars", "whole number"),
         ({"raw_text": "a", "max_chunk_chars": None}, "max_chunk_chars", "whole number"),
-        ({"raw_text": "a", "max_chunk_chars": 0}, "max_chunk_chars", "greater than or equal to 1"),
-        ({"raw_text": "a", "max_chunk_chars": -1}, "max_chunk_chars", "greater than or equal to 1"),
-        ({"raw_text": "a", "max_chunk_chars": 200_001}, "max_chunk_chars", "less than or equal to 200000"),
-        ({"raw_text": "a", "max_chunk_chars": 10**30}, "max_chunk_chars", "less than or equal to 200000"),
-        ({"raw_text": "a", "max_attempts": 2}, "max_attempts", "greater than or equal to 3"),
-        ({"raw_text": "a", "max_attempts": 11}, "max_attempts", "less than or equal to 10"),
+        ({"raw_text": "a", "max_chunk_chars": 0}, "max_chunk_chars", "at least 1"),
+        ({"raw_text": "a", "max_chunk_chars": -1}, "max_chunk_chars", "at least 1"),
+        ({"raw_text": "a", "max_chunk_chars": 200_001}, "max_chunk_chars", "at most 200000"),
+        ({"raw_text": "a", "max_chunk_chars": 10**30}, "max_chunk_chars", "at most 200000"),
+        ({"raw_text": "a", "max_attempts": 2}, "max_attempts", "at least 3"),
+        ({"raw_text": "a", "max_attempts": 11}, "max_attempts", "at most 10"),
         ({"raw_text": "a", "max_attempts": False}, "max_attempts", "whole number"),
         ({"raw_text": "a", "instructions": "x" * 10_001}, "instructions", "at most 10000 characters"),
         ({"raw_text": "a", "instructions": 1}, "instructions", "text"),
@@ -182,7 +182,7 @@ def test_the_limit_counts_bytes_and_is_itself_allowed() -> None:
         (b"gr\xfc\xdfe", "", "body", "not UTF-8 at byte 2"),
         (b"\xff\xfea\x00", "", "body", "not UTF-8 at byte 0"),
         (b"a\xed\xa0\x80", "", "body", "not UTF-8 at byte 1"),
-        ("a", "max_chunk_chars=0", "max_chunk_chars", "greater than or equal to 1"),
+        ("a", "max_chunk_chars=0", "max_chunk_chars", "at least 1"),
         ("a", "max_chunk_chars=%2B5", "max_chunk_chars", "whole number"),
         ("a", "max_chunk_chars=5.0", "max_chunk_chars", "whole number"),
         ("a", "max_chunk_chars=", "max_chunk_chars", "whole number"),
@@ -190,7 +190,7 @@ def test_the_limit_counts_bytes_and_is_itself_allowed() -> None:
         ("a", "max_chunk_chars=" + "9" * 5000, "max_chunk_chars", "whole number"),
         ("a", "max_attempts=true", "max_attempts", "whole number"),
         ("a", "max_attempts=3&max_attempts=3", "max_attempts", "more than once"),
-        ("a", "overlap_chars=-1", "overlap_chars", "greater than or equal to 0"),
+        ("a", "overlap_chars=-1", "overlap_chars", "at least 0"),
         ("a", "overlap_chars=many", "overlap_chars", "whole number"),
         ("a", "raw_text=a", "raw_text", "is not known"),
         ("a", "document_id=a", "document_id", "is not known"),

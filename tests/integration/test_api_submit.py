@@ -55,7 +55,7 @@ def test_a_small_document_is_accepted_with_its_chunks(world: World) -> None:
 
 def test_the_object_comes_before_the_rows_and_the_rows_before_the_messages(world: World) -> None:
     call(world, post_json({"raw_text": "text"}))
-    assert world.effects == ["standing", "put", "commit", "send chunks"]
+    assert world.effects == ["begin", "put", "commit", "send chunks"]
 
 
 def test_what_is_left_out_has_its_default(world: World) -> None:
@@ -127,7 +127,7 @@ def test_more_than_twenty_chunks_are_one_message_to_the_planner(world: World) ->
     _, _, body = call(world, post_json({"raw_text": "x" * 201, "max_chunk_chars": 10}))
     assert body["total_chunks"] is None
     assert world.jobs[0][1] is None
-    assert world.effects == ["standing", "put", "commit", "send plan"]
+    assert world.effects == ["begin", "put", "commit", "send plan"]
     assert world.plans == [world.jobs[0][0].job_id]
 
 
@@ -149,7 +149,7 @@ def test_a_bucket_that_is_away_is_503_and_nothing_is_stored(world: World) -> Non
     world.broken = {"put": DocumentsUnavailable("no route")}
     status, headers, body = call(world, post_json({"raw_text": "text"}))
     assert (status, headers["retry-after"], body["type"]) == (503, "5", "urn:piecewise:problem:unavailable")
-    assert world.effects == ["standing"]
+    assert world.effects == ["begin"]
 
 
 def test_a_database_that_is_away_is_503_and_the_object_stays(world: World) -> None:
@@ -157,7 +157,7 @@ def test_a_database_that_is_away_is_503_and_the_object_stays(world: World) -> No
     world.broken = {"commit": StoreUnavailable("no route")}
     status, headers, _ = call(world, post_json({"raw_text": "text"}))
     assert (status, headers["retry-after"]) == (503, "5")
-    assert world.effects == ["standing", "put"]
+    assert world.effects == ["begin", "put"]
 
 
 def test_an_object_that_cannot_be_taken_back_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:

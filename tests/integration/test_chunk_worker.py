@@ -12,7 +12,7 @@ from functions.chunk_worker.worker import process
 from functions.core.errors import ProviderError, StoreUnavailable
 from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, ModelCall
+from functions.core.model import ChunkHint, ModelCall, Source
 from functions.core.sqs_event import Record
 from tests.fakes.stage import FixedDeadline, Stage
 from tests.fixtures.logs import LogLines
@@ -240,9 +240,9 @@ def test_a_cancelled_job_gets_no_call_at_all(stage: Stage) -> None:
     job_id = stage.submit("aaaa")
     read = stage.documents.read
 
-    async def cancel_meanwhile(key: str, byte_start: int, byte_end: int) -> bytes:
+    async def cancel_meanwhile(source: Source, byte_start: int, byte_end: int) -> bytes:
         stage.change_job(job_id, status=JobStatus.CANCELLED)
-        return await read(key, byte_start, byte_end)
+        return await read(source, byte_start, byte_end)
 
     stage.documents.read = cancel_meanwhile  # type: ignore[method-assign]
     assert stage.work(ChunkHint(job_id, 0, 0)) == []

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, insert, select
 
+from functions.core import disposal
 from functions.core.errors import DocumentsUnavailable, StoreUnavailable
 from functions.core.jobs import JobStatus
 from functions.core.model import Deletion
@@ -161,14 +162,14 @@ def test_what_s3_refuses_is_tried_again_and_stops_no_other(stage: Stage, log_lin
 
 
 def test_a_bucket_that_is_away_is_asked_for_one_page_and_no_more(sqlite_stage: Stage) -> None:
-    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(4 * expiry.OBJECTS)))
+    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(4 * disposal.MOST)))
     sqlite_stage.documents.away = True
 
     sqlite_stage.reconcile()
 
     with sqlite_stage.engine.begin() as connection:
         stamped = connection.execute(select(func.count()).where(deletions.c.due_at > 0)).scalar_one()
-    assert stamped == expiry.OBJECTS
+    assert stamped == disposal.MOST
 
 
 def test_a_kill_between_the_deletion_and_its_record_deletes_twice_and_harms_nothing(stage: Stage) -> None:
@@ -204,7 +205,7 @@ def test_one_step_s_trouble_does_not_stop_the_others(sqlite_stage: Stage) -> Non
 
 def test_a_pass_spends_no_more_than_its_seconds_on_it(sqlite_stage: Stage) -> None:
     """Leases wait for nobody: the next pass begins on time."""
-    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(expiry.OBJECTS + 1)))
+    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(disposal.MOST + 1)))
 
     async def late() -> None:
         began = asyncio.get_running_loop().time() - expiry.SECONDS
@@ -212,13 +213,15 @@ def test_a_pass_spends_no_more_than_its_seconds_on_it(sqlite_stage: Stage) -> No
 
     sqlite_stage.run(late())
 
-    assert count(sqlite_stage, deletions) == expiry.OBJECTS + 1
+    assert count(sqlite_stage, deletions) == disposal.MOST + 1
 
 
-def test_a_deletion_without_an_answer_is_given_up_in_time(sqlite_stage: Stage) -> None:
-    note(sqlite_stage, Deletion("a"))
+def test_a_bucket_that_is_silent_is_waited_for_once_a_pass_and_holds_half_of_the_threads(sqlite_stage: Stage) -> None:
+    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(3 * disposal.MOST)))
+    asked: list[str] = []
 
     async def hang(key: str, *, version: str | None = None) -> None:
+        asked.append(key)
         await asyncio.Event().wait()
 
     async def reconcile() -> float:
@@ -227,8 +230,45 @@ def test_a_deletion_without_an_answer_is_given_up_in_time(sqlite_stage: Stage) -
 
     sqlite_stage.documents.delete = hang  # type: ignore[method-assign]
 
-    assert run_virtual(reconcile()) == expiry.PATIENCE
-    assert count(sqlite_stage, deletions) == 1
+    assert run_virtual(reconcile()) == disposal.SECONDS
+    assert len(asked) == sqlite_stage.settings.threads // 2
+    assert count(sqlite_stage, deletions) == 3 * disposal.MOST
+
+
+def test_one_silent_object_keeps_no_other_from_going_and_ends_the_pass(sqlite_stage: Stage) -> None:
+    note(sqlite_stage, *(Deletion(f"{number:03}") for number in range(2 * disposal.MOST)))
+    real = sqlite_stage.documents.delete
+
+    async def hang(key: str, *, version: str | None = None) -> None:
+        if key == "000":
+            await asyncio.Event().wait()
+        await real(key, version=version)
+
+    sqlite_stage.documents.delete = hang  # type: ignore[method-assign]
+
+    async def reconcile() -> None:
+        await Expiry(sqlite_stage.parts, sqlite_stage.deadline).run()
+
+    run_virtual(reconcile())
+
+    assert count(sqlite_stage, deletions) == disposal.MOST + 1
+
+
+def test_a_job_that_cannot_go_is_tried_once_a_pass_and_logged(sqlite_stage: Stage, log_lines: LogLines) -> None:
+    tries = 0
+
+    async def broken(*, seconds: float) -> str | None:
+        nonlocal tries
+        tries += 1
+        raise ZeroDivisionError
+
+    sqlite_stage.store.expire_job = broken  # type: ignore[method-assign]
+    sqlite_stage.with_settings(retention_days=1).reconcile()
+
+    assert tries == 1
+    assert [line["step"] for line in log_lines() if line["message"] == "a step of the reconciler met a bug"] == [
+        "expire jobs"
+    ]
 
 
 @pytest.mark.parametrize("seconds", [0, 4.9])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from functions.core.errors import ProviderError
 from functions.core.jobs import JobStatus
-from functions.core.model import ChunkHint, ChunkResult, ChunkView
+from functions.core.model import ChunkHint, ChunkView
 from functions.core.records import record
 from functions.finalizer.assemble import PAGE, PAGE_BYTES
 from tests.fakes.killer import KilledStore, Killer
@@ -175,6 +176,29 @@ def test_a_result_that_is_larger_than_a_page_is_in_its_line(sqlite_stage: Stage)
     assert [len(str(line["result"])) for line in found] == [6, PAGE_BYTES + 1, 6]
 
 
+def test_no_more_than_a_page_of_results_is_read_at_once(sqlite_stage: Stage) -> None:
+    """But for a result that is larger alone."""
+    text = "x" * (PAGE_BYTES // 4)
+    job_id = sqlite_stage.submit("abcd" * 12)
+    sqlite_stage.model.lines = {**{index: [text] for index in range(12)}, 5: ["y" * (PAGE_BYTES + 1)]}
+    sizes: list[int] = []
+    real = sqlite_stage.store.chunk_page
+
+    async def noted(*args: Any, **more: Any) -> list[ChunkView]:
+        page = await real(*args, **more)
+        sizes.append(sum(len(chunk.result or "") for chunk in page))
+        return page
+
+    sqlite_stage.store.chunk_page = noted  # type: ignore[method-assign]
+    sqlite_stage.with_settings(response_bytes=1, inline_result_bytes=1).deliver()
+
+    assert sorted(set(sizes))[-2:] == [PAGE_BYTES, PAGE_BYTES + 1]
+    assert sizes.count(PAGE_BYTES + 1) == 2  # in the text and in its line
+    expected = "\n\n".join(["x" * len(text)] * 5 + ["y" * (PAGE_BYTES + 1)] + ["x" * len(text)] * 6)
+    assert sqlite_stage.documents.objects[f"results/{job_id}/1"] == expected.encode()
+    assert sqlite_stage.job(job_id).result_bytes == len(expected)
+
+
 def test_a_job_of_failures_has_lines_too(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbb")
     stage.model.always = NO
@@ -246,7 +270,7 @@ def test_a_result_that_cannot_be_put_together_ends_the_job_from_its_counters(sta
     job = stage.job(job_id)
     assert job.error
     assert (job.status, job.error.code) == (JobStatus.PARTIAL_SUCCESS, "assembly_failed")
-    assert stage.run(stage.store.results(job_id, after=-1, limit=9)) == [ChunkResult(0, "<aaaa>")]
+    assert [row.result for row in stage.rows(job_id)] == ["<aaaa>", None]
 
 
 def test_a_bucket_that_is_away_is_no_try_however_long_it_lasts(stage: Stage) -> None:

@@ -172,9 +172,11 @@ def test_a_chunked_body_is_taken(client: Serve) -> None:
     assert "transfer-encoding" not in event["headers"]
 
 
-def test_no_content_has_no_body_and_no_length(client: Serve) -> None:
-    answer = client(lambda _event, _context: {"statusCode": 204}).delete("/")
-    assert (answer.status_code, "content-length" in answer.headers) == (204, False)
+@pytest.mark.parametrize(("method", "status"), [("DELETE", 204), ("GET", 304), ("HEAD", 304)])
+def test_what_has_no_content_has_no_body_and_no_length(client: Serve, method: str, status: int) -> None:
+    answer = client(lambda _event, _context: {"statusCode": status, "headers": {"etag": '"1"'}}).request(method, "/")
+    assert (answer.status_code, answer.content, "content-length" in answer.headers) == (status, b"", False)
+    assert answer.headers["etag"] == '"1"'
 
 
 def test_many_requests_run_at_once(client: Serve) -> None:

@@ -84,9 +84,9 @@ def test_a_key_says_what_it_was_first_used_for_and_outlives_its_job(stage: Stage
     stage.run(stage.store.delete(first.job_id, "local"))
 
     assert stage.run(stage.store.create_job(other, SPANS)) == earlier
-    assert stage.run(stage.store.standing("local", SAME.key)).earlier == earlier
-    assert stage.run(stage.store.standing("local", "another")).earlier is None
-    assert stage.run(stage.store.standing("somebody", SAME.key)).earlier is None
+    assert stage.run(stage.store.begin_submit("local", SAME.key, None)).earlier == earlier
+    assert stage.run(stage.store.begin_submit("local", "another", None)).earlier is None
+    assert stage.run(stage.store.begin_submit("somebody", SAME.key, None)).earlier is None
 
 
 def test_a_job_that_cannot_be_made_leaves_its_key_free(stage: Stage) -> None:
@@ -121,13 +121,18 @@ def test_what_an_owner_has_under_way_is_counted(stage: Stage) -> None:
     stage.cancel(stage.submit("aaaa"))
     stage.settle(stage.submit("dddd"))
     stage.run(stage.store.create_job(new_job(stage, owner="somebody"), SPANS))
+    stage.submit("aaaabbbbcccc")
+    plan = stage.run(stage.store.begin_plan(stage.submit("aaaabbbb", planned=False)))
+    assert plan
+    stage.run(stage.store.add_chunks(plan, split("aaaabbbb", 4)[:1]))
 
-    standing = stage.run(stage.store.standing("local", None))
+    standing = stage.run(stage.store.begin_submit("local", None, None))
 
-    live = [stage.job_row(job_id).total_chunks or 0 for job_id in live_jobs(stage)]
+    live = [stage.job_row(job_id).plan_chunk for job_id in live_jobs(stage)]
     assert (standing.live_jobs, standing.live_chunks, standing.earlier) == (len(live), sum(live), None)
-    assert stage.run(stage.store.standing("somebody", None)).live_chunks == 3
-    assert stage.run(stage.store.standing("nobody", None)).live_jobs == 0
+    assert sum(live) == 3 + 1  # what is planned of a job counts before the whole of it is
+    assert stage.run(stage.store.begin_submit("somebody", None, None)).live_chunks == 3
+    assert stage.run(stage.store.begin_submit("nobody", None, None)).live_jobs == 0
 
 
 def live_jobs(stage: Stage) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -36,6 +39,31 @@ def statements(stage: Stage, work: Coroutine[Any, Any, Any]) -> list[tuple[str, 
     for engine in {stage.engines.read, stage.engines.write}:
         event.remove(engine, "before_cursor_execute", note)
     return asked
+
+
+@contextmanager
+def just_before_results(stage: Stage, work: Coroutine[Any, Any, Any]) -> Iterator[list[int]]:
+    """Another process does something between the two statements of a page; how many results the second one read."""
+    waiting, read = [work], list[int]()
+
+    def before(_c: object, _d: object, statement: str, *_: object) -> None:
+        if waiting and statement.startswith("SELECT chunk_records.chunk_index, chunk_records.result"):
+            with ThreadPoolExecutor(1) as elsewhere:
+                elsewhere.submit(asyncio.run, waiting.pop()).result()
+
+    def after(connection: Any, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("SELECT chunk_records.chunk_index, chunk_records.result"):
+            cursor = connection.connection.cursor()
+            cursor.execute(statement, parameters)
+            read.append(len(cursor.fetchall()))
+            cursor.close()
+
+    event.listen(stage.engines.read, "before_cursor_execute", before)
+    event.listen(stage.engines.read, "after_cursor_execute", after)
+    yield read
+    event.remove(stage.engines.read, "before_cursor_execute", before)
+    event.remove(stage.engines.read, "after_cursor_execute", after)
+    assert not waiting
 
 
 # -- chunks
@@ -135,6 +163,56 @@ def test_a_page_of_a_thousand_large_results_reads_no_more_of_them_than_it_shows(
         assert len(connection.exec_driver_sql(*by_range).all()) == 3
 
 
+def test_a_page_of_failed_chunks_reads_no_result_that_stands_between_them(stage: Stage) -> None:
+    job_id = stage.submit("x" * 40)
+    claims = stage.run(stage.store.claim([ChunkHint(job_id, index, 0) for index in range(10)], seconds=60)).claims
+    stage.run(stage.store.complete(job_id, [ChunkResult(index, "r" * 5_000) for index in range(1, 9)]))
+    for claim in (claims[0], claims[9]):
+        stage.run(stage.store.fail(claim, Failure("timeout", "no answer"), attempts=1))
+    failed = stage.store.chunk_page(job_id, after=-1, limit=9, status=ChunkStatus.FAILED, result_bytes=1_000)
+
+    asked = [entry for entry in statements(stage, failed) if "chunk_records" in entry[0]]
+
+    assert len(asked) == 1
+    assert "chunk_records.result," not in asked[0][0]
+
+
+def test_a_result_between_two_that_fit_is_neither_read_nor_shown_when_it_comes_late(stage: Stage) -> None:
+    job_id = sized(stage, 4, None, 4)
+    with just_before_results(stage, stage.store.complete(job_id, [ChunkResult(1, "late" * 1_000)])) as read:
+        views = page(stage, job_id, result_bytes=8)
+
+    shown = [(view.status, view.result, view.result_bytes) for view in views]
+    assert shown == [
+        (ChunkStatus.COMPLETED, "rrrr", 4),
+        (ChunkStatus.PENDING, None, None),
+        (ChunkStatus.COMPLETED, "rrrr", 4),
+    ]
+    assert read == [2]
+
+
+def test_a_job_that_goes_in_the_middle_of_a_page_shows_no_result_as_left_out(stage: Stage) -> None:
+    job_id = sized(stage, 4, None)
+    with just_before_results(stage, stage.store.delete(job_id, "local")):
+        views = page(stage, job_id)
+
+    for view in views:
+        assert (view.result is None) == (view.result_bytes is None)
+
+
+def test_a_page_of_a_thousand_results_is_not_too_long_a_statement(stage: Stage) -> None:
+    job_id = stage.submit("x")
+    row = {"job_id": job_id, "status": "COMPLETED", "result": "r", "attempts": 1}
+    row |= {"char_start": 0, "char_end": 4, "byte_start": 0, "byte_end": 4}
+    with stage.engine.begin() as connection:
+        connection.execute(insert(chunks), [{**row, "chunk_index": 9_000_000 + index} for index in range(1_000)])
+    given: dict[str, Any] = {"after": 0, "limit": 1_000, "status": None, "result_bytes": PLENTY}
+
+    assert {view.result for view in page(stage, job_id, **given)} == {"r"}
+    asked = statements(stage, stage.store.chunk_page(job_id, **given))
+    assert max(len(statement) for statement, _ in asked) < 16_384  # a longer one pins a session of RDS Proxy
+
+
 def test_hashes_of_chunks_come_back_wherever_a_span_does(stage: Stage) -> None:
     job_id = stage.submit("aaaabbbb")
     spans = [view.span for view in page(stage, job_id)]
@@ -227,7 +305,7 @@ def test_jobs_are_listed_by_their_state_as_get_shows_them_without_their_results(
 
 SERVED: dict[str, tuple[str, Callable[[Stage], Coroutine[Any, Any, Any]]]] = {
     "list": ("ix_jobs_owner", lambda at: at.store.list_jobs("local", status=None, before="z", limit=9)),
-    "standing": ("ix_jobs_live", lambda at: at.store.standing("local", None)),
+    "standing": ("ix_jobs_live", lambda at: at.store.begin_submit("local", None, None)),
     "prefix": ("ix_chunks_open", lambda at: at.store.finished_prefix("j")),
     "open": (
         "ix_chunks_open",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -25,8 +26,10 @@ from botocore.exceptions import ClientError
 
 from functions.core.documents.s3 import make_s3
 from local.moto.chunked import Unwrapped
+from local.moto.http import Body, IdleError, read_body
 from local.moto.refusals import Refused
 from local.moto.server import MotoServer, start_in_thread
+from tests.fixtures.virtual_time import run_virtual
 
 if TYPE_CHECKING:
     import boto3
@@ -545,6 +548,29 @@ def test_of_a_caller_that_hung_up_nothing_is_left(client: S3Client, name: str, f
     while list(folder.iterdir()):  # the server's threads end in their own time
         client.list_buckets()
     assert not is_there(client, name)
+
+
+def test_a_body_that_does_not_go_on_is_not_waited_for(aws_session: boto3.Session) -> None:
+    with start_in_thread(patience=0.01) as server, closing(client_of(aws_session, server.endpoint_url)) as client:
+        client.create_bucket(Bucket=BUCKET)
+        with begin_to_send(sign(client, BUCKET), headers_of(BODY), BODY[:-1]) as sending:
+            answer = b"".join(iter(lambda: sending.recv(65536), b""))  # until the server hangs up
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"<Code>RequestTimeout</Code>" in answer
+        assert not is_there(client, BUCKET)
+        assert list((server.objects / BUCKET).iterdir()) == []
+
+
+def test_a_body_that_comes_slowly_is_waited_for_block_by_block() -> None:
+    coming = iter([b"a", b"b", b"c"])
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.sleep(19)
+        return {"type": "http.request", "body": (block := next(coming)), "more_body": block != b"c"}
+
+    assert run_virtual(read_body(Body(receive, 20))) == b"abc"
+    with pytest.raises(IdleError):
+        run_virtual(read_body(Body(receive, 18)))
 
 
 def test_a_process_killed_in_the_middle_leaves_nothing_half(

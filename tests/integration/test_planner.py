@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from functions.core.chunking import split
 from functions.core.jobs import JobStatus
-from functions.core.model import ChunkHint, Failure, Span
+from functions.core.model import ChunkHint, Failure, Plan, Span
+from functions.planner import plan as planner
 from tests.fakes.stage import FixedDeadline, Stage
+from tests.fixtures.virtual_time import run_virtual
 
 TEXT = "One line.\r\nZwölf Boxkämpfer jagen Viktor.\n\n日本語の文。👩‍👩‍👧 end. " * 20
 
@@ -215,3 +222,119 @@ def test_a_cancelled_job_is_planned_no_further(stage: Stage) -> None:
     stage.plan(job_id)
 
     assert stage.rows(job_id) == []
+
+
+@pytest.mark.parametrize("max_chunk_chars", [1, 5])
+def test_however_small_the_chunks_are_few_of_them_are_held_at_once(sqlite_stage: Stage, max_chunk_chars: int) -> None:
+    """And the time, the lease and the limit are looked at in between."""
+    job_id = sqlite_stage.submit("a" * 60_000, max_chunk_chars=max_chunk_chars, planned=False)
+    small = sqlite_stage.with_settings(plan_block=100)
+    held, looked = [], 0
+    real = small.store.add_chunks
+
+    async def noted(plan: Plan, spans: Sequence[Span]) -> Plan | None:
+        held.append(len(spans))
+        return await real(plan, spans)
+
+    class Counting(FixedDeadline):
+        def remaining(self) -> float:
+            nonlocal looked
+            looked += 1
+            return super().remaining()
+
+    small.store.add_chunks = noted  # type: ignore[method-assign]
+    small.deadline = Counting()
+    small.plan(job_id)
+
+    assert max(held) == 100
+    assert looked > 60_000 // planner.LEAST_SLICE + len(held)
+    assert small.job(job_id).progress.total == 60_000 // max_chunk_chars
+
+
+def test_a_document_of_too_many_chunks_is_refused_before_all_of_it_is_cut(sqlite_stage: Stage) -> None:
+    job_id = sqlite_stage.submit("a" * 200_000, max_chunk_chars=1, planned=False)
+    few = sqlite_stage.with_settings(max_chunks=9_000)
+
+    few.plan(job_id)
+
+    job = few.job(job_id)
+    assert job.error
+    assert (job.status, job.error.code) == (JobStatus.FAILED, "too_many_chunks")
+    assert few.rows(job_id) == []
+
+
+class VirtualClock:
+    """The database's clock, as slow or fast as the loop's."""
+
+    loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self) -> int:
+        """Milliseconds."""
+        return 1_700_000_000_000 + round((self.loop.time() if self.loop else 0) * 1000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_slow_bucket_takes_no_planner_its_lease(tmp_path: Path, encoding: str) -> None:
+    """Each request to S3 takes as long as its client tries, and nobody else finds the plan free."""
+    clock = VirtualClock()
+    stage = Stage.on(f"sqlite:///{tmp_path}/slow.db", clock=clock)
+    text = "a line of text\n" * 400_000
+    job_id = stage.submit_upload(stage.upload(text.encode(encoding)), max_chunk_chars=100_000)
+    requests = 0
+
+    def slow(call: Any) -> Any:
+        async def slowly(*args: Any, **more: Any) -> Any:
+            nonlocal requests
+            requests += 1
+            assert await stage.store.begin_plan(job_id) is None
+            await asyncio.sleep(24)
+            assert await stage.store.begin_plan(job_id) is None, (call.__name__, args[:1])
+            return await call(*args, **more)
+
+        return slowly
+
+    for port, names in (
+        (stage.documents, ["read"]),
+        (stage.uploads, ["keep", "look", "begin", "parts", "put_part", "complete"]),
+    ):
+        for name in names:
+            setattr(port, name, slow(getattr(port, name)))
+
+    async def plan() -> None:
+        clock.loop = asyncio.get_running_loop()
+        await planner.plan(stage.parts, job_id, stage.deadline)
+
+    run_virtual(plan())
+
+    assert stage.job(job_id).document_chars == len(text)
+    assert requests > 3
+    assert (stage.job_row(job_id).plan_crashes, stage.job_row(job_id).plan_claim_no) == (0, 1)
+    stage.close()
+
+
+def test_a_renewed_lease_is_no_progress(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    for _ in range(stage.settings.crash_limit):
+        held = stage.run(stage.store.begin_plan(job_id))
+        assert held
+        stage.pass_time(40)
+        assert stage.run(stage.store.hold_plan(held))
+        stage.pass_time(40)
+        assert stage.run(stage.store.begin_plan(job_id)) is None
+        stage.pass_time(21)
+
+    assert stage.run(stage.store.begin_plan(job_id)) is None  # they have crashed, each and every one
+
+
+def test_a_planner_that_was_followed_or_whose_job_was_cancelled_renews_nothing(stage: Stage) -> None:
+    job_id = stage.submit("aaaabbbb", planned=False)
+    zombie = stage.run(stage.store.begin_plan(job_id))
+    stage.pass_time(61)
+    held = stage.run(stage.store.begin_plan(job_id))
+    assert zombie
+    assert held
+
+    assert not stage.run(stage.store.hold_plan(zombie))
+    assert stage.run(stage.store.hold_plan(held))
+    stage.cancel(job_id)
+    assert not stage.run(stage.store.hold_plan(held))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -44,9 +45,13 @@ def hold_of(stage: Stage, text: str, name: str = "utf-16le") -> Hold:
 def held_again(stage: Stage, job_id: str) -> Hold:
     """The next planner, after a lease's time."""
     stage.pass_time(61)
-    plan = stage.run(stage.store.begin_plan(job_id))
-    assert plan
-    return Hold(stage.parts, stage.deadline, plan)
+
+    async def begin() -> Hold:
+        plan = await stage.store.begin_plan(job_id)
+        assert plan
+        return Hold(stage.parts, stage.deadline, plan)
+
+    return stage.run(begin())
 
 
 @both_orders
@@ -198,11 +203,14 @@ def test_the_plan_of_an_upload_near_its_deadline_rests_and_is_sent_again(stage: 
 
 def test_an_upload_of_parts_that_is_gone_is_begun_anew(stage: Stage) -> None:
     hold = hold_of(stage, TEXT)
-    upload_id = stage.run(stage.uploads.begin(f"documents/{hold.plan.job_id}", content_type="", from_client=False))
-    hold.moved_on(stage.run(stage.store.begin_transcode(hold.plan, upload_id)))
-    stage.run(stage.uploads.abort("", upload_id))  # the bucket's lifecycle rule
 
-    stage.run(transcode(hold, Encoding("utf-16le", 2), part_bytes=100))
+    async def interrupted() -> None:
+        upload_id = await stage.uploads.begin(f"documents/{hold.plan.job_id}", content_type="", from_client=False)
+        hold.moved_on(await stage.store.begin_transcode(hold.plan, upload_id))
+        await stage.uploads.abort("", upload_id)  # the bucket's lifecycle rule
+        await transcode(hold, Encoding("utf-16le", 2), part_bytes=100)
+
+    stage.run(interrupted())
 
     assert stage.documents.objects[f"documents/{hold.plan.job_id}"] == TEXT.encode()
 
@@ -228,7 +236,7 @@ def test_a_crash_at_every_effect_makes_no_part_wrong(stage: Stage) -> None:
             stage.uploads, uploads = KilledStore(stage.uploads, killer), stage.uploads  # type: ignore[assignment]
             stage.store, store = KilledStore(stage.store, killer), stage.store  # type: ignore[assignment]
             try:
-                stage.run(transcode(Hold(stage.parts, stage.deadline, hold.plan), hold_encoding(), part_bytes=14))
+                stage.run(transcode(replace(hold, parts=stage.parts), hold_encoding(), part_bytes=14))
             except Killed:
                 stage.uploads, stage.store = uploads, store
                 stage.run(transcode(held_again(stage, job_id), hold_encoding(), part_bytes=14))

@@ -258,9 +258,8 @@ MUTATIONS = [
     Mutation(
         "messages are sent before the job is committed",
         "functions/api/submit.py",
-        "    earlier = await _keep(parts, job, submission.data, spans)\n",
-        "    await _announce(parts.queues, job, spans)\n"
-        "    earlier = await _keep(parts, job, submission.data, spans)\n",
+        "    earlier = await _keep(parts, job, data, spans)\n",
+        "    await _announce(parts.queues, job, spans)\n    earlier = await _keep(parts, job, data, spans)\n",
         only=(Fault.SLOW,),
     ),
     # -- the end
@@ -287,8 +286,8 @@ MUTATIONS = [
     Mutation(
         "results are put together in another order",
         "functions/finalizer/assemble.py",
-        "        for result in page:\n",
-        "        for result in reversed(page):\n",
+        "        for chunk in page:\n            yield (separator",
+        "        for chunk in reversed(page):\n            yield (separator",
     ),
     Mutation(
         "the plan counts one chunk too few",
@@ -463,6 +462,13 @@ MUTATIONS = [
         only=(Fault.SLOW,),
     ),
     Mutation(
+        "a document is not noted before it is written",
+        "functions/api/submit.py",
+        "    key = None if isinstance(submission, UploadSubmission) else document_key(job_id)\n",
+        "    key = None\n",
+        only=(Fault.S3_ANSWER_LOST, Fault.REFUSED, Fault.CRASH),
+    ),
+    Mutation(
         "the object of an upload that expired is not noted",
         f"{STORE}/erasing.py",
         "    _note(connection, gone, timing)\n",
@@ -471,9 +477,9 @@ MUTATIONS = [
     ),
     Mutation(
         "what S3 did not delete is forgotten",
-        "functions/reconciler/expiry.py",
-        "for deletion, fine in zip(due, done, strict=True) if fine]",
-        "for deletion, fine in zip(due, done, strict=True)]",
+        "functions/core/disposal.py",
+        "for each, fine in zip(left, done, strict=True) if fine]",
+        "for each, fine in zip(left, done, strict=True)]",
         only=(Fault.SLOW,),
     ),
     Mutation(

@@ -38,6 +38,14 @@ def test_jobs_and_chunks_end_in_every_way(tally: Tally) -> None:
     assert ends | verbs | {"chunk COMPLETED", "chunk FAILED", "call answered"} <= set(tally.outcomes)
 
 
+def test_documents_are_uploaded_and_requests_refused_for_every_reason(tally: Tally) -> None:
+    reasons = {
+        "upload-unfinished", "document-expired", "document-not-found", "idempotency-key-reused",
+        "too-many-chunks", "too-many-live-jobs",
+    }  # fmt: skip
+    assert {"submitted", "submitted, uploaded", *(f"refused {reason}" for reason in reasons)} <= set(tally.outcomes)
+
+
 @pytest.mark.parametrize("seed", [3, 11])
 def test_one_seed_gives_one_history(seed: int) -> None:
     program = f"from local.simulation.simulator import play; print(play({seed}).trace.digest())"

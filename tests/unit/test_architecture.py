@@ -39,6 +39,7 @@ LAYERS = {
     "functions.core.background": 2,
     "functions.core.sqs_event": 2,
     **{f"functions.core.{name}": 3 for name in ADAPTERS},
+    "functions.core.disposal": 3,
     "functions.core.each": 3,
     "functions.core.wake": 3,
     "functions.core.wiring": 4,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,8 +128,22 @@ def test_the_environment_names_the_server(
     ("data", "words"),
     [
         (b"", "is empty: there is nothing to analyze"),
-        (b" \n\t", "is empty: there is nothing to analyze"),
-        (b"fine so far \xff\xfe", "is not UTF-8 text: byte 0xff at offset 12."),
+        (
+            b"fine so far \xff\xfe",
+            "is not UTF-8 text: byte 0xff at offset 12. Convert it first, for example with: iconv -f LATIN1",
+        ),
+        (b"\x89PNG\r\n\x1a\n", "is not UTF-8 text: byte 0x89 at offset 0. It looks binary: it has control characters"),
+        (
+            "Größe".encode("utf-16-le"),
+            "is not UTF-8 text: byte 0xf6 at offset 4. It looks binary, or like UTF-16 without a byte order mark",
+        ),
+        (
+            "size".encode("utf-16-be"),
+            "is no text that can be taken: NUL at offset 0. It looks binary, or like UTF-16 without a byte order mark",
+        ),
+        (b"a line\n" * 2000 + b"\0", "is no text that can be taken: NUL at offset 14,000. Remove it"),
+        ("size".encode("utf-32"), "is UTF-32, which is not taken. Convert it first: iconv -f UTF-32 -t UTF-8 FILE"),
+        (codecs.BOM_UTF32_BE + bytes(4_000_000), "is UTF-32, which is not taken."),
     ],
 )
 def test_a_document_that_cannot_be_taken_is_one_line(
@@ -142,6 +157,12 @@ def test_a_document_that_cannot_be_taken_is_one_line(
         assert result.err.startswith(f"piecewise: error: {shown} {words}")
         assert result.err.count("\n") == 1
     assert server.asked == []
+
+
+def test_what_is_blank_is_for_the_service_to_judge(cli: Cli, server: FakeServer) -> None:
+    server.job(job())
+    assert cli("analyze", "-", "--server", server.url, stdin=b" \n\t").code == 0
+    assert server.asked[0].body == b" \n\t"
 
 
 @pytest.mark.parametrize(("name", "reason"), [("missing.txt", "No such file or directory"), (".", "Is a directory")])
@@ -169,6 +190,13 @@ def test_a_file_that_cannot_be_read_is_one_line(
         ("list", "--status", "DONE"),
         ("chunks", JOB_ID, "--status", "CANCELLED"),
         ("delete", JOB_ID),
+        ("delete", "", "--yes"),
+        ("status", ""),
+        ("status", "../documents"),
+        ("result", f"{JOB_ID}\n"),
+        ("chunks", "a" * 65),
+        ("retry", "grün"),
+        ("cancel", f"{JOB_ID}/retry"),
         ("analyze", "x", "--server", "http://host:port"),
         ("status",),
         ("status", JOB_ID, "--server", "ftp://host"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.cli import Cli
+from tests.fixtures.cli import Cli, Result
 from tests.unit.fake_server import JOB_ID, Answer, Asked, FakeServer, job, serving
 from tests.unit.fake_uploads import DOCUMENT_ID, FakeUploads
 
@@ -44,7 +45,7 @@ def test_a_large_file_is_uploaded_and_then_named_with_the_options(
     assert (result.code, result.out) == (0, "done\n")
     assert uploads.data == LARGE
     assert uploads.announced["content_type"] == "text/plain"
-    assert "uploaded 4.0 of 4.0 MB" in result.err
+    assert "uploaded 4.0 MB of 4.0 MB" in result.err
     (asked,) = (asked for asked in server.asked if asked.path == "/v1/analyze")
     assert json.loads(asked.body) == {"document_id": DOCUMENT_ID, "max_chunk_chars": 9}
     assert asked.headers["Idempotency-Key"] == "k"
@@ -86,7 +87,9 @@ def test_a_small_utf_16_file_is_uploaded_as_it_is(
 ) -> None:
     server.job(job(analysis_result="done"))
     book.write_bytes("\ufeffGröße".encode(encoding))
-    assert cli("analyze", str(book), "--server", server.url).code == 0
+    result = cli("analyze", str(book), "--server", server.url)
+    assert result.code == 0
+    assert "uploaded 0 bytes of 12 bytes\nuploaded 12 bytes of 12 bytes\n" in result.err
     assert uploads.data == book.read_bytes()
 
 
@@ -193,7 +196,14 @@ def test_a_result_that_breaks_off_leaves_the_old_file_and_no_other(
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize(("name", "reason"), [("", "it is a directory"), ("no/where", "is not a directory in which")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "it is a directory"),
+        ("no/where", "is not a directory in which"),
+        ("n" * 300, "File name too long"),
+    ],
+)
 def test_a_file_that_cannot_be_written_is_found_before_anything_is_sent(
     cli: Cli, server: FakeServer, tmp_path: Path, name: str, reason: str
 ) -> None:
@@ -204,3 +214,84 @@ def test_a_file_that_cannot_be_written_is_found_before_anything_is_sent(
         assert result.err.startswith(f"piecewise: error: cannot write {path}: ")
         assert reason in result.err
     assert server.asked == []
+
+
+def fetched(cli: Cli, server: FakeServer, target: Path | str) -> Result:
+    server.on("GET", RESULT, Answer(b"new\n"))
+    return cli("result", JOB_ID, "--server", server.url, "-o", str(target))
+
+
+def test_files_of_others_are_left_alone(cli: Cli, server: FakeServer, tmp_path: Path) -> None:
+    own = tmp_path / "out.part"
+    own.write_text("mine")
+    assert fetched(cli, server, tmp_path / "out").code == 0
+    assert own.read_text() == "mine"
+    assert set(tmp_path.iterdir()) == {own, tmp_path / "out"}
+
+
+def test_what_a_link_points_to_is_replaced_and_not_the_link(cli: Cli, server: FakeServer, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("there", "to-be"):
+        link, pointed_to = tmp_path / name, tmp_path / "data" / name
+        link.symlink_to(pointed_to)
+        if name == "there":
+            pointed_to.write_text("old")
+        assert fetched(cli, server, link).code == 0
+        assert link.is_symlink()
+        assert pointed_to.read_text() == "new\n"
+
+
+def test_a_pipe_is_written_to_and_stays_one(cli: Cli, server: FakeServer, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert fetched(cli, server, pipe).code == 0
+    reader.join()
+    assert read == [b"new\n"]
+    assert pipe.is_fifo()
+
+
+def test_a_device_stays_one(cli: Cli, server: FakeServer, tmp_path: Path) -> None:
+    """By a link of our own: if this fails, the machine keeps its /dev/null."""
+    link = tmp_path / "null"
+    link.symlink_to(os.devnull)
+    assert fetched(cli, server, link).code == 0
+    assert link.is_symlink()
+    assert Path(os.devnull).is_char_device()
+    assert list(tmp_path.iterdir()) == [link]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_file_that_is_replaced_keeps_its_permissions(cli: Cli, server: FakeServer, tmp_path: Path, mode: int) -> None:
+    target = tmp_path / "out"
+    target.write_text("old")
+    target.chmod(mode)
+    assert fetched(cli, server, target).code == 0
+    assert (target.read_text(), stat.S_IMODE(target.stat().st_mode)) == ("new\n", mode)
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(cli: Cli, server: FakeServer, tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    assert fetched(cli, server, tmp_path / "out").code == 0
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_a_dash_is_standard_output(cli: Cli, server: FakeServer) -> None:
+    result = fetched(cli, server, "-")
+    assert (result.code, result.out, result.err) == (0, "new\n", "")
+
+
+@pytest.mark.parametrize("name", ["book.txt", "./sub/../book.txt", "link", "twin"])
+def test_a_document_is_not_replaced_by_its_result(
+    cli: Cli, server: FakeServer, book: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link").symlink_to(book)
+    (tmp_path / "twin").hardlink_to(book)
+    result = cli("analyze", str(book), "--server", server.url, "-o", f"{tmp_path}/{name}")
+    assert (result.code, result.out) == (2, "")
+    assert "this is the document itself" in result.err
+    assert server.asked == []
+    assert book.read_bytes() == LARGE

@@ -87,6 +87,25 @@ def test_ctrl_c_while_a_document_is_handed_in_says_where_to_look(server: FakeSer
     )
 
 
+def test_ctrl_c_while_a_retry_is_asked_for_says_where_to_look(server: FakeServer) -> None:
+    assert interrupted(("retry", JOB_ID), server, "POST", f"/v1/analyze/{JOB_ID}/retry") == (
+        f"piecewise: interrupted: job {JOB_ID} may run again already; "
+        f"see: piecewise status {JOB_ID} --server {server.url}"
+    )
+
+
+def test_a_document_on_standard_input_is_not_replaced_by_its_result(server: FakeServer, tmp_path: Path) -> None:
+    book = tmp_path / "book"
+    book.write_text("text")
+    with book.open() as file:
+        done = subprocess.run(
+            [*PIECEWISE, "analyze", "-", "--server", server.url, "-o", str(book)],
+            stdin=file, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stdout, book.read_text()) == (2, "", "text")
+    assert server.asked == []
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(server: FakeServer, tmp_path: Path) -> None:
     server.job(job(analysis_result="line\n" * 500_000))
     (tmp_path / "book").write_text("text")

@@ -124,6 +124,13 @@ def test_watching_looks_soon_at_first_and_then_as_often_as_the_server_says(
     assert clock.slept[-1] == 60
 
 
+def test_who_watches_can_have_it_looked_at_more_often(server: FakeServer, client: Client, clock: Clock) -> None:
+    running = [Answer(job("PROCESSING"), headers={"Retry-After": "60"}) for _ in range(20)]
+    server.on("GET", f"/v1/analyze/{JOB_ID}", *running, Answer(job()))
+    assert len(list(client.watch(JOB_ID, longest_pause=5))) == 21
+    assert max(clock.slept) == 5
+
+
 def test_watching_a_server_that_wishes_nothing_is_done_every_second(
     server: FakeServer, client: Client, clock: Clock
 ) -> None:

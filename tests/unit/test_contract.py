@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,20 @@ def documented(operation: dict[str, Any]) -> set[tuple[int, str]]:
     }
 
 
+def calls(name: str) -> Iterator[ast.Call]:
+    """Where the code of the api room calls this."""
+    for path in API.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                yield node
+
+
 def raised() -> set[tuple[int, str]]:
     """The refusals that the code of the api room spells out."""
     return {
-        (int(str(node.args[0].value)), str(node.args[1].value))
-        for path in API.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Rejected"
-        if isinstance(node.args[0], ast.Constant) and isinstance(node.args[1], ast.Constant)
+        (int(str(call.args[0].value)), str(call.args[1].value))
+        for call in calls("Rejected")
+        if isinstance(call.args[0], ast.Constant) and isinstance(call.args[1], ast.Constant)
     }
 
 
@@ -95,12 +102,44 @@ def test_every_operation_says_what_any_may_answer_and_names_the_request(name: st
             assert status not in statuses.split() or header in answer["headers"]
 
 
+def asked_again() -> set[str]:
+    """The refusals that the code gives a Retry-After."""
+    return {
+        str(call.args[1].value)
+        for call in calls("Rejected")
+        if isinstance(call.args[1], ast.Constant)
+        for given in call.keywords
+        if given.arg == "headers" and re.search("retry-after|polling", ast.unparse(given.value))
+    }
+
+
+def test_every_refusal_with_a_retry_after_declares_it() -> None:
+    assert {"job-still-running", "upload-unfinished"} <= asked_again()
+    for name, operation in OPERATIONS.items():
+        for status, slug in documented(operation):
+            if slug in asked_again():
+                assert "Retry-After" in operation["responses"][str(status)]["headers"], (name, slug)
+
+
 @pytest.mark.parametrize("path", CONTRACT["paths"])
 def test_every_get_has_an_etag_and_304(path: str) -> None:
     if "get" in CONTRACT["paths"][path]:
-        answers = CONTRACT["paths"][path]["get"]["responses"]
+        operation = CONTRACT["paths"][path]["get"]
+        answers = operation["responses"]
         assert "ETag" in answers["200"]["headers"]
-        assert "304" in answers
+        assert answers["304"]["headers"] == answers["200"]["headers"]
+        assert "If-None-Match" in [each["name"] for each in operation["parameters"]]
+
+
+def test_what_an_answer_depends_on_beside_its_path_is_said() -> None:
+    answers = OPERATIONS["readResult"]["responses"]
+    assert all("Vary" in answers[status]["headers"] for status in ("200", "304", "307"))
+
+
+def test_the_two_ways_to_read_it_are_no_operations_and_it_says_so() -> None:
+    assert not {"/openapi.json", "/docs"} & CONTRACT["paths"].keys()
+    assert "`GET /openapi.json`" in CONTRACT["info"]["description"]
+    assert "`GET /docs`" in CONTRACT["info"]["description"]
 
 
 def test_every_parameter_is_described_and_its_cursors_are_ours() -> None:

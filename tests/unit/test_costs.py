@@ -33,6 +33,7 @@ ASSUMED = {
     "polls_a_document": 10, "answer_bytes": 1000, "runtime_log_bytes": 100, "traced_share": 0.5, "busy_acu": 2.5,
     "database_gb": 10, "hours_a_month": 730, "pollers": 5, "poll_seconds": 20, "rds_proxy_least_acu": 8,
     "transitions_a_chunk": 1, "express_gb": 0.0625, "operations_a_chunk": 2, "durable_months_kept": 0.5,
+    "part_bytes": 8_000_000, "record_bytes": 200,
 }  # fmt: skip
 WORK = Work(chunks=800, document_bytes=400_000)  # of 100 chunks each: 8 documents
 
@@ -95,6 +96,19 @@ def test_what_is_done_once_a_document_is_counted_by_documents() -> None:
     assert named(lines, "S3, spans read") == 800
     assert named(lines, "Aurora, one write a commit") == 24
     assert named(lines, "HTTP API") == 8 * (1 + 10)  # a request of up to 512 KB, and the polls
+
+
+def test_a_large_document_is_uploaded_in_parts_and_its_results_are_written_to_the_bucket() -> None:
+    planner = replace(NOTHING, calls={"DeleteObjectTagging": 1, "GetObject": 2})
+    lines = work_lines(bill(planner=planner), Work(chunks=25_000, document_bytes=100_000_000))
+    assert named(lines, "S3, documents written") == 13 + 3 + 1  # parts; begin, list and join them; take the tag off
+    assert named(lines, "S3, large results written") == (5 + 3) + (6 + 3)  # 25 MB of text and 30 MB of NDJSON, by 5 MiB
+    assert named(lines, "S3, spans read") == 25_000 + 250 * 2
+    assert named(lines, "S3, documents and results kept for a month") == pytest.approx(0.100 + 0.025 + 0.025 + 0.030)
+
+
+def test_a_result_that_the_database_and_an_answer_hold_is_written_nowhere_else() -> None:
+    assert named(work_lines(bill(), WORK), "S3, large results written") == 0
 
 
 def test_the_database_is_billed_above_its_minimum_for_as_long_as_the_model_takes() -> None:

@@ -40,6 +40,12 @@ def test_what_the_user_has_set_passes_through(state: StateDir) -> None:
     assert given.items() <= env(state, given=given).items()
 
 
+def test_how_long_jobs_are_kept_and_how_many_is_the_users_own_choice(state: StateDir) -> None:
+    given = {"PIECEWISE_RETENTION_DAYS": "7", "PIECEWISE_MAX_LIVE_JOBS": "3", "PIECEWISE_MAX_LIVE_CHUNKS": "90"}
+    assert given.items() <= env(state, given=given).items()
+    assert not given.keys() & env(state).keys()  # the settings' own defaults: kept for ever
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BUCKET", "CHUNK_QUEUE", "PLAN_QUEUE", "FINALIZE_QUEUE", "AUTH"])
 def test_a_deployments_places_in_the_users_environment_are_never_touched(state: StateDir, name: str) -> None:
     assert env(state, given={f"PIECEWISE_{name}": "somewhere-real"})[f"PIECEWISE_{name}"] != "somewhere-real"

@@ -142,9 +142,9 @@ def test_pages_of_other_origins_may_do_nothing_until_they_are_named(deployment: 
     assert deployment.cors is None
     assert load_template(parameters={"CorsOrigins": "https://a.example,https://b.example"}).cors == CorsSpec(
         allow_origins=("https://a.example", "https://b.example"),
-        allow_methods=("GET", "POST"),
-        allow_headers=("authorization", "content-type"),
-        expose_headers=("location", "retry-after", "x-request-id"),
+        allow_methods=("GET", "HEAD", "POST", "DELETE"),
+        allow_headers=("authorization", "content-type", "idempotency-key", "if-none-match"),
+        expose_headers=("etag", "idempotency-replayed", "location", "retry-after", "x-request-id"),
         max_age=3600,
         allow_credentials=False,
     )

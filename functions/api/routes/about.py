@@ -20,6 +20,7 @@ router = APIRouter()
     operation_id="readHealth",
     response_model=Health,
     responses={**openapi.found("It runs"), **openapi.refusals()},
+    openapi_extra={"parameters": [openapi.IF_NONE_MATCH]},
 )
 async def read_health(request: Request) -> Response:
     """Whether this function runs; asks nobody else."""

@@ -11,6 +11,7 @@ from functions.api.results import FORMS, RECORDS, TEXT, result_of
 
 router = APIRouter()
 
+_VARY = {"Vary": openapi.header("`accept`: it chooses the form.", example="accept")}
 _LINK = openapi.header("A signed URL that is good for 15 minutes, for a GET. Follow it without Authorization.")
 
 
@@ -21,11 +22,12 @@ _LINK = openapi.header("A signed URL that is good for 15 minutes, for a GET. Fol
     responses={
         **openapi.found(
             "The whole result: the chunks' results as one text, or a line of JSON for each chunk",
+            headers=_VARY,
             content={TEXT: openapi.text(examples.TEXT), RECORDS: openapi.text(examples.RECORDS)},
         ),
         307: {
             "description": "It is larger than Lambda answers, and lies in the bucket",
-            "headers": {**openapi.REQUEST_ID, "Location": _LINK},
+            "headers": {**openapi.REQUEST_ID, **_VARY, "Location": _LINK},
         },
         **openapi.refusals(
             openapi.UNAUTHENTICATED,
@@ -47,7 +49,7 @@ _LINK = openapi.header("A signed URL that is good for 15 minutes, for a GET. Fol
 async def read_result(job_id: JobId, request: Request) -> Response:
     """The whole result: `Accept: text/plain` (or none), or `application/x-ndjson` for every chunk with its state.
 
-    One that is larger than Lambda answers is a redirect to a signed URL.
+    One that is larger than Lambda answers is a redirect to a signed URL, but for a HEAD, which tells its length.
     """
     owner = caller(request)
     form = FORMS[chosen(request.headers.get("accept"), list(FORMS))]

@@ -8,7 +8,7 @@ from functions.api import openapi_in
 from functions.api.accept import JSON
 from functions.api.asking import caller, parts_of
 from functions.api.edge import link
-from functions.api.idempotency import idempotency_of
+from functions.api.idempotency import key_of
 from functions.api.pace import SOONEST
 from functions.api.requests import parse
 from functions.api.submit import submit
@@ -34,9 +34,9 @@ async def analyze(request: Request) -> Response:
     parts, owner = parts_of(request), caller(request)
     body, query = await request.body(), request.scope["query_string"]
     submission = parse(request.headers, query, body, max_body_bytes=parts.settings.max_body_bytes)
-    idempotency = idempotency_of(request.headers, submission)
+    key = key_of(request.headers)
     await parts.queues.check()
-    job, total_chunks = await submit(parts, owner, submission, idempotency)
+    job, total_chunks = await submit(parts, owner, submission, key)
     headers = {"location": link(request.scope, f"/v1/analyze/{job.job_id}"), "retry-after": str(SOONEST)}
     if isinstance(job, NewJob):
         return Response(accepted(job, total_chunks).model_dump_json(), 202, headers, JSON)

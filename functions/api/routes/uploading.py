@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from functions.api import openapi_in, uploads
+from functions.api import openapi, openapi_in, uploads
 from functions.api.accept import JSON
 from functions.api.announcement import parse
 from functions.api.answers import answer
@@ -53,6 +53,7 @@ async def announce(request: Request) -> Response:
     operation_id="readDocument",
     response_model=DocumentBody,
     responses=openapi_in.DOCUMENT,
+    openapi_extra={"parameters": [openapi.IF_NONE_MATCH]},
 )
 async def read_document(document_id: DocumentId, request: Request) -> Response:
     """An upload, and fresh URLs for what of it is missing."""

@@ -69,7 +69,11 @@ class Database:
         return await self._run(self._writes, lambda: self._in(self._engines.write.begin, work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """The answer of `work`, read from one snapshot. Raises StoreUnavailable."""
+        """The answer of `work`, which only reads. Raises StoreUnavailable.
+
+        On SQLite its statements see one snapshot. On Postgres (READ COMMITTED) each sees what was committed when it
+        began: what must fit together is read by one statement, or is such that it cannot change in between.
+        """
         return await self._run(self._reads, lambda: self._in(self._engines.read.begin, work))
 
     async def _run(self, runner: Runner, call: Callable[[], T]) -> T:

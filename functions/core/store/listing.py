@@ -20,9 +20,8 @@ from sqlalchemy import (
 )
 
 from functions.core.jobs import OPEN_CHUNK, ChunkStatus, JobStatus, Progress
-from functions.core.model import ChunkError, ChunkView, Failure, JobView, Standing
-from functions.core.store.counting import LIVE, MOST, SPELT_OPEN
-from functions.core.store.idempotency import read_key
+from functions.core.model import ChunkError, ChunkView, Failure, JobView
+from functions.core.store.counting import MOST, SPELT_OPEN
 from functions.core.store.sizes import octets
 from functions.core.store.submitting import span_of
 from functions.core.store.tables import chunks, jobs
@@ -45,25 +44,16 @@ def exists(connection: Connection, job_id: str) -> bool:
 def list_jobs(
     connection: Connection, owner: str, *, status: JobStatus | None, before: str | None, limit: int
 ) -> list[JobView]:
-    """A page of an owner's jobs, newest first: ids sort as they were made. Results are not even read."""
+    """A page of an owner's jobs, newest first: ids sort as they were made. Results are not even read.
+
+    With a status as far back as it takes to find a page of it: for a rare one, through all the jobs of that owner.
+    """
     page = select(*_LISTED).where(jobs.c.owner == owner).order_by(jobs.c.job_id.desc()).limit(limit)
     if before is not None:
         page = page.where(jobs.c.job_id < before)
     if status is not None:
         page = page.where(jobs.c.status == status)
     return [_view(row, None) for row in connection.execute(page)]
-
-
-def standing(connection: Connection, owner: str, idempotency_key: str | None) -> Standing:
-    """What an owner has under way, and what a key has made."""
-    row = connection.execute(_STANDING, {"asking": owner}).one()
-    earlier = read_key(connection, owner, idempotency_key) if idempotency_key is not None else None
-    return Standing(row.live_jobs, int(row.live_chunks), earlier)
-
-
-_STANDING = select(
-    func.count().label("live_jobs"), func.coalesce(func.sum(jobs.c.total_chunks), 0).label("live_chunks")
-).where(jobs.c.owner == bindparam("asking"), LIVE)
 
 
 def read_chunk_errors(connection: Connection, job_id: str, limit: int) -> list[ChunkError]:
@@ -80,7 +70,11 @@ def read_chunk_errors(connection: Connection, job_id: str, limit: int) -> list[C
 def chunk_page(
     connection: Connection, job_id: str, *, after: int, limit: int, status: ChunkStatus | None, result_bytes: int
 ) -> list[ChunkView]:
-    """A page of chunks in index order. Their sizes are read first, one by one, and then what fits of the results."""
+    """A page of chunks in index order. Their sizes are read first, one by one, and then what fits of the results.
+
+    A result never changes, so a size fits its text whenever that is read; only a whole job can go in between, and then
+    nothing is shown of what is gone.
+    """
     given = {"asked": job_id, "after": after, "most": limit}
     if not result_bytes:
         return [_chunk(row, None, None) for row in connection.execute(_page(status, sized=False), given)]
@@ -93,11 +87,12 @@ def chunk_page(
             if size > room and rows:
                 break
             rows.append(row)
-            if size <= room:
+            if row.result_bytes is not None and size <= room:
                 room -= size
                 fit.append(row.chunk_index)
     texts = _results(connection, job_id, fit)
-    return [_chunk(row, row.result_bytes, texts.get(row.chunk_index)) for row in rows]
+    gone = set(fit) - texts.keys()
+    return [_chunk(row, row.result_bytes, texts.get(row.chunk_index)) for row in rows if row.chunk_index not in gone]
 
 
 @cache
@@ -120,17 +115,17 @@ def _is(status: ChunkStatus) -> ColumnElement[bool]:
 
 
 def _results(connection: Connection, job_id: str, indexes: list[int]) -> dict[int, str]:
-    """The results of a page's chunks, by index; what is too large for the page stands before the first of them."""
+    """The results of just these chunks, by index: those between them may be larger than a page."""
     if not indexes:
         return {}
-    given = {"asked": job_id, "first": indexes[0], "last": indexes[-1]}
-    return {row.chunk_index: row.result for row in connection.execute(_RESULTS, given)}
+    found = connection.execute(_RESULTS, {"asked": job_id, "fit": indexes})
+    return {row.chunk_index: row.result for row in found}
 
 
 _RESULTS = select(chunks.c.chunk_index, chunks.c.result).where(
     chunks.c.job_id == bindparam("asked"),
-    chunks.c.chunk_index.between(bindparam("first", type_=Integer), bindparam("last", type_=Integer)),
-    chunks.c.result.is_not(None),
+    # written out: a thousand placeholders make a statement that pins
+    chunks.c.chunk_index.in_(bindparam("fit", type_=Integer, expanding=True, literal_execute=True)),
 )
 
 

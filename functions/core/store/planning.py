@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, literal_column, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from functions.core.errors import DocumentUnreadable
 from functions.core.jobs import JobStatus
 from functions.core.model import Failure, Moved, Plan, PlanHint, Source, Span
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, ALL_DONE, MOST
 from functions.core.store.submitting import insert_chunks, source_of
-from functions.core.store.tables import chunks, documents, jobs
+from functions.core.store.tables import documents, jobs
+from functions.core.store.tiling import chars, check_tiling
 from functions.core.store.timing import Timing
 
 _UNPLANNED = and_(ACTIVE, jobs.c.total_chunks.is_(None))
@@ -124,7 +124,7 @@ def close_plan(connection: Connection, plan: Plan, timing: Timing) -> Moved | No
         .where(*_held(plan), jobs.c.plan_chunk == plan.next_chunk)
         .values(
             total_chunks=plan.next_chunk,
-            document_chars=_chars(plan),
+            document_chars=chars(plan),
             plan_lease_until=None,
             plan_due_at=None,
             updated_at=now(),
@@ -134,8 +134,13 @@ def close_plan(connection: Connection, plan: Plan, timing: Timing) -> Moved | No
     ).one_or_none()
     if row is None:
         return None
-    _check_tiling(connection, plan)  # what it raises undoes the UPDATE
+    check_tiling(connection, plan)  # what it raises undoes the UPDATE
     return Moved(frozenset(), bool(row.all_done), row.run)
+
+
+def hold_plan(connection: Connection, plan: Plan, timing: Timing) -> bool:
+    """Lengthen the lease where S3 is slow; no progress, so that crashes add up."""
+    return connection.execute(update(jobs).where(*_held(plan)).values(**_lease(timing))).rowcount == 1
 
 
 def rest_plan(connection: Connection, plan: Plan, wait_ms: int) -> bool:
@@ -212,43 +217,6 @@ def _lease(timing: Timing) -> dict[str, Any]:
 
 def _held(plan: Plan) -> tuple[ColumnElement[bool], ...]:
     return jobs.c.job_id == plan.job_id, _UNPLANNED, jobs.c.plan_claim_no == plan.claim_no
-
-
-def _chars(plan: Plan) -> int:
-    """Of the document; nobody else has counted those of an upload."""
-    return plan.next_char if plan.document_id else plan.document_chars
-
-
-def _check_tiling(connection: Connection, plan: Plan) -> None:
-    """Characters, bytes and contiguity of the rows against the document. Raises DocumentUnreadable."""
-    before = (
-        select(
-            chunks.c.char_start,
-            chunks.c.char_end,
-            chunks.c.byte_start,
-            chunks.c.byte_end,
-            chunks.c.chunk_index,
-            func.lag(chunks.c.char_end, 1, 0).over(order_by=chunks.c.chunk_index).label("char_before"),
-            func.lag(chunks.c.byte_end, 1, 0).over(order_by=chunks.c.chunk_index).label("byte_before"),
-        )
-        .where(chunks.c.job_id == plan.job_id)
-        .subquery()
-    )
-    gap = or_(before.c.char_start != before.c.char_before, before.c.byte_start != before.c.byte_before)
-    row = connection.execute(
-        select(
-            func.count().label("rows"),
-            func.max(before.c.char_end).label("chars"),
-            func.max(before.c.byte_end).label("bytes"),
-            func.coalesce(func.sum(case((gap, 1), else_=0)), 0).label("gaps"),
-        ).select_from(before)
-    ).one()
-    found = (row.rows, row.chars, row.bytes, row.gaps)
-    if found != (plan.next_chunk, _chars(plan), plan.document_bytes, 0):
-        raise DocumentUnreadable(
-            f"the chunks do not tile the document: {row.rows} chunks over {row.chars} characters and {row.bytes} bytes "
-            f"with {row.gaps} gaps, for {_chars(plan)} characters and {plan.document_bytes} bytes"
-        )
 
 
 def _plan(row: Row[Any]) -> Plan:

@@ -36,6 +36,7 @@ from functions.core.store import (
     ending,
     erasing,
     finalizing,
+    guarding,
     idempotency,
     legacy,
     listing,
@@ -57,8 +58,9 @@ class SqlStore:
         self._timing = timing
         self._renewals = renewals
 
-    async def standing(self, owner: str, idempotency_key: str | None) -> Standing:
-        return await self._db.read(lambda c: listing.standing(c, owner, idempotency_key))
+    async def begin_submit(self, owner: str, idempotency_key: str | None, object_key: str | None) -> Standing:
+        run = self._db.read if object_key is None else self._db.write
+        return await run(lambda c: guarding.begin_submit(c, owner, idempotency_key, object_key, self._timing))
 
     async def create_job(self, job: NewJob, spans: Sequence[Span] | None) -> Earlier | None:
         return await self._db.write(lambda c: submitting.create_job(c, job, spans, self._timing))
@@ -133,6 +135,9 @@ class SqlStore:
 
     async def close_plan(self, plan: Plan) -> Moved | None:
         return await self._db.write(lambda c: planning.close_plan(c, plan, self._timing))
+
+    async def hold_plan(self, plan: Plan) -> bool:
+        return await self._db.write(lambda c: planning.hold_plan(c, plan, self._timing))
 
     async def rest_plan(self, plan: Plan, *, seconds: float) -> bool:
         return await self._db.write(lambda c: planning.rest_plan(c, plan, _ms(seconds)))

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from functions.core.errors import Retryable
 from functions.core.jobs import ChunkStatus, JobStatus
 from functions.core.model import Earlier, NewJob, Source, Span
 from functions.core.store.clock import now
+from functions.core.store.guarding import keep_object
 from functions.core.store.idempotency import take_key
 from functions.core.store.tables import chunks, jobs
 from functions.core.store.timing import Timing
@@ -19,14 +21,18 @@ from functions.core.store.uploads import take_document
 def create_job(connection: Connection, job: NewJob, spans: Sequence[Span] | None, timing: Timing) -> Earlier | None:
     """The job row and, when it is planned already, its chunk rows: the outbox.
 
-    The job that its idempotency key has made before, and then nothing is written. Raises DocumentMissing.
+    The job that its idempotency key has made before, and then nothing is written. Raises DocumentMissing, and
+    Retryable when its object may be gone.
     """
     earlier = take_key(connection, job)
     if earlier:  # our own: run again after a commit whose answer was lost
         return None if earlier.job_id == job.job_id else earlier
+    kept = keep_object(connection, job)  # first: it waits for our own commit, should that be on its way still
     seen = connection.execute(select(jobs.c.job_id).where(jobs.c.job_id == job.job_id)).one_or_none()
     if seen:  # the same of a job without a key; ids are 100 random bits
         return None
+    if not kept:
+        raise Retryable("the request took longer than any may; its document was not kept")
     take_document(connection, job)
     _insert_job(connection, job, spans, timing)
     if spans:

@@ -29,13 +29,15 @@ LIMITS = [
     ("Limit=1", "Limit"),
 ]
 CURSORS = [
-    f"after={value}" for value in ("", "%00", "x", "-1", "1.5", "%F0%9F%90%B3", "9" * 30, "x" * 900, "1&after=2")
+    f"after={value}"
+    for value in ("", "%00", "x", "-1", "1.5", "%F0%9F%90%B3", "9" * 30, "x" * 900, "jxyz", "j" + "u" * 30, "{done}")
 ]
 LISTS = (ANALYZE, f"{JOB}/chunks", f"{JOB}/coverage")
 
 QUERIES = [
     *(get(path, query, field, "") for path in LISTS for query, field in LIMITS),
-    *(get(path, query, "after", "") for path in LISTS for query in CURSORS),
+    *(get(path, query, "after", "take next_cursor of the page before") for path in LISTS for query in CURSORS),
+    *(get(path, "after=1&after=2", "after", "more than once") for path in LISTS),
     get(ANALYZE, "status=DONE", "status", "COMPLETED"),
     get(ANALYZE, "status=", "status", "COMPLETED"),
     get(ANALYZE, "status=completed", "status", "COMPLETED"),

@@ -18,7 +18,7 @@ OFFERS = [
     upload({"bytes": 10}, "sha256", "required"),
     upload({"sha256": SHA}, "bytes", "required"),
     upload({**ONE, "bytes": 0}, None, "nothing to analyse", slug="document-empty"),
-    upload({**ONE, "bytes": -1}, "bytes", "greater than or equal to 0"),
+    upload({**ONE, "bytes": -1}, "bytes", "at least 0"),
     upload({**ONE, "bytes": "10"}, "bytes", WHOLE),
     upload({**ONE, "bytes": 1.5}, "bytes", WHOLE),
     upload({**ONE, "bytes": True}, "bytes", WHOLE),
@@ -73,7 +73,7 @@ JOBS = [
     on("{strangers}", 404, "document-not-found", "POST /v1/documents"),
     on("{done}", 404, "document-not-found", "POST /v1/documents"),  # a job's id
     on("{waiting}", 409, "upload-unfinished", "fresh URLs"),
-    on("{half}", 409, "upload-unfinished", "2"),
+    on("{half}", 409, "upload-unfinished", "Part 2 of 2 is missing"),
     on("{expired}", 410, "document-expired", "POST /v1/documents"),
     on("{vanished}", 410, "document-expired", "POST /v1/documents"),
     on("{large}", 422, "too-many-chunks", "max_chunk_chars", max_chunk_chars=1, settings={"max_chunks": 100}),
