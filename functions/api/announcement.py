@@ -14,8 +14,8 @@ from functions.api.query import NoQuery, read_query
 from functions.api.requests import optional
 from functions.api.strict import MOST_ERRORS, STRICT, Fault, fault, invalid, read, wrong
 from functions.core.errors import Rejected
-from functions.core.model import PartSize
 from functions.core.settings import Settings
+from functions.core.uploads import PartSize
 
 SMALLEST_PART: Final = 5 * 1024**2
 """Of every part but the last; S3's rule for multipart uploads."""

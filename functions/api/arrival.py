@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from functions.api.jobs import may_be_id
 from functions.core.errors import Rejected
-from functions.core.model import DocumentView, PartSize, Source, Stored, StoredPart
-from functions.core.ports import Store, Uploads
+from functions.core.model import Source
+from functions.core.ports import Uploads
+from functions.core.store_port import Store
+from functions.core.uploads import DocumentView, PartSize, Stored, StoredPart
 
 _MOST_NAMED = 20  # parts in one sentence
 

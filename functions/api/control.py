@@ -8,7 +8,8 @@ from functions.core.disposal import MOST, Disposal
 from functions.core.errors import Rejected
 from functions.core.jobs import ACTIVE_JOB, RETRIABLE_JOB, JobStatus
 from functions.core.logs import logger
-from functions.core.model import Deletion, JobView
+from functions.core.model import JobView
+from functions.core.uploads import Deletion
 from functions.core.wiring import Parts
 
 MOST_SENT = 1_000  # messages sent inside a request; the reconciler sends what is left

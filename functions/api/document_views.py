@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from functions.api.views import timestamp
-from functions.core.model import DocumentView
+from functions.core.uploads import DocumentView
 
 Status = Literal["waiting", "uploaded", "expired"]
 

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 from functions.api.requests import Options
 from functions.core.errors import Rejected
-from functions.core.model import DocumentView, Earlier, Idempotency, JobView
-from functions.core.ports import Store
+from functions.core.model import Earlier, Idempotency, JobView
+from functions.core.store_port import Store
+from functions.core.uploads import DocumentView
 
 HEADER = "Idempotency-Key"
 _LONGEST = 255

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functions.core.errors import Rejected
 from functions.core.model import JobView
-from functions.core.ports import Store
+from functions.core.store_port import Store
 
 _LONGEST_ID = 64
 

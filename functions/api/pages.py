@@ -12,7 +12,7 @@ from functions.api.cursors import after_chunk, chunk_of
 from functions.api.fitting import MOST_BYTES
 from functions.core.jobs import ChunkStatus
 from functions.core.model import ChunkView, JobView
-from functions.core.ports import Store
+from functions.core.store_port import Store
 
 B = TypeVar("B", bound=BaseModel)
 

@@ -15,20 +15,10 @@ from functions.api.requests import Options, Submission, UploadSubmission
 from functions.core.errors import DocumentMissing, Rejected, Retryable, StoreUnavailable
 from functions.core.keys import document_key
 from functions.core.logs import logger
-from functions.core.model import (
-    ChunkHint,
-    Deletion,
-    DocumentView,
-    Earlier,
-    Idempotency,
-    JobView,
-    NewJob,
-    PlanHint,
-    Source,
-    Span,
-    Standing,
-)
-from functions.core.ports import Documents, Queues, Store
+from functions.core.model import ChunkHint, Earlier, Idempotency, JobView, NewJob, PlanHint, Source, Span, Standing
+from functions.core.ports import Documents, Queues
+from functions.core.store_port import Store
+from functions.core.uploads import Deletion, DocumentView
 from functions.core.wiring import Parts
 
 CONTENT_TYPE = "text/plain; charset=utf-8"

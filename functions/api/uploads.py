@@ -12,7 +12,7 @@ from functions.api.views import timestamp
 from functions.core.errors import Retryable
 from functions.core.keys import upload_key
 from functions.core.logs import logger
-from functions.core.model import DocumentView, NewDocument, PartSize
+from functions.core.uploads import DocumentView, NewDocument, PartSize
 from functions.core.wiring import Parts
 
 

@@ -15,9 +15,10 @@ from functions.core.errors import ProviderError
 from functions.core.logs import bug, logger
 from functions.core.model import Claim, Failure, ModelCall
 from functions.core.outcomes import OUTCOMES, Outcome, full_jitter, park_seconds
-from functions.core.ports import Deadline, Provider, Store
+from functions.core.ports import Deadline, Provider
 from functions.core.results import storable
 from functions.core.settings import Settings
+from functions.core.store_port import Store
 
 
 @dataclass(frozen=True, slots=True)

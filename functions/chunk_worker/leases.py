@@ -8,7 +8,8 @@ from typing import Any
 
 from functions.core.logs import bug, logger
 from functions.core.model import Claim
-from functions.core.ports import Deadline, Store
+from functions.core.ports import Deadline
+from functions.core.store_port import Store
 
 
 class Leases:

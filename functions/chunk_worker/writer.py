@@ -9,7 +9,8 @@ from dataclasses import replace
 from functions.core.errors import StoreUnavailable
 from functions.core.logs import logger
 from functions.core.model import ChunkResult, Moved
-from functions.core.ports import Deadline, Store
+from functions.core.ports import Deadline
+from functions.core.store_port import Store
 
 _Waiting = tuple[str, ChunkResult, "asyncio.Future[Moved]"]
 

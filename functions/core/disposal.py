@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from functions.core.errors import Retryable
 from functions.core.logs import bug, logger
-from functions.core.model import Deletion
 from functions.core.ports import Documents, Uploads
+from functions.core.uploads import Deletion
 
 MOST = 32
 """Objects that are worth asking for in one go."""

@@ -18,7 +18,7 @@ from functions.core.errors import Misconfigured
 from functions.core.ids import new_job_id
 from functions.core.logs import SERVICE, log_as
 from functions.core.meter import EmfMeter, Unmetered
-from functions.core.ports import Documents, Meter, Providers, Queues, Runner, Store, Uploads
+from functions.core.ports import Documents, Meter, Providers, Queues, Runner, Uploads
 from functions.core.providers.catalogue import Catalogue
 from functions.core.queues.sqs import SqsQueues, make_sqs
 from functions.core.secret import ModelKey, make_secrets
@@ -28,6 +28,7 @@ from functions.core.store.engines import make_engines
 from functions.core.store.iam import make_signer
 from functions.core.store.sql import SqlStore
 from functions.core.store.timing import Timing
+from functions.core.store_port import Store
 from functions.core.threads import on_threads
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functions.core.errors import DocumentsUnavailable, DocumentUnreadable, Retryable
 from functions.core.keys import document_key
 from functions.core.logs import logger
-from functions.core.model import StoredPart
+from functions.core.uploads import StoredPart
 from functions.planner.encodings import Characters, Encoding, opens_pair
 from functions.planner.hold import Hold, Lost
 

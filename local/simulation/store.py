@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ToldStore:
-    """`functions.core.ports.Store`: notes every call, and when the process asked for the chunks it may call for."""
+    """`functions.core.store_port.Store`: notes every call, and when chunks were asked for that are to be called for."""
 
     def __init__(self, store: SqlStore, process: Process, trace: Trace, clock: Callable[[], float]) -> None:
         self._store = store

@@ -10,20 +10,11 @@ from typing import Any, cast
 from functions.core.errors import DocumentMissing, Rejected
 from functions.core.ids import new_job_id
 from functions.core.meter import Unmetered
-from functions.core.model import (
-    ChunkError,
-    ChunkHint,
-    Deletion,
-    Earlier,
-    JobView,
-    NewJob,
-    PlanHint,
-    Source,
-    Span,
-    Standing,
-)
-from functions.core.ports import Documents, Providers, Queues, Store
+from functions.core.model import ChunkError, ChunkHint, Earlier, JobView, NewJob, PlanHint, Source, Span, Standing
+from functions.core.ports import Documents, Providers, Queues
 from functions.core.settings import Settings
+from functions.core.store_port import Store
+from functions.core.uploads import Deletion
 from functions.core.wiring import Parts
 from tests.fakes.shelf import MemoryDocuments, MemoryUploads
 

@@ -11,7 +11,8 @@ from itertools import count
 from urllib.parse import parse_qs, urlsplit
 
 from functions.core.errors import DocumentMissing, DocumentsUnavailable, DocumentUnreadable
-from functions.core.model import Offer, PartSize, Source, Stored, StoredPart
+from functions.core.model import Source
+from functions.core.uploads import Offer, PartSize, Stored, StoredPart
 
 TAGGED = "piecewise=unclaimed"
 

@@ -21,7 +21,7 @@ from functions.core.ids import RANDOM_BITS, job_id_of
 from functions.core.jobs import ACTIVE_JOB, ChunkStatus, JobStatus, Progress, outcome
 from functions.core.keys import upload_key
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, DocumentView, JobView, NewDocument, NewJob, PlanHint, Source
+from functions.core.model import ChunkHint, JobView, NewJob, PlanHint, Source
 from functions.core.ports import Runner
 from functions.core.settings import Settings
 from functions.core.sqs_event import Record
@@ -30,6 +30,7 @@ from functions.core.store.engines import Engines, make_engines, wall_clock
 from functions.core.store.sql import SqlStore
 from functions.core.store.tables import chunks, deletions, documents, idempotency_keys, jobs, metadata
 from functions.core.threads import on_threads
+from functions.core.uploads import DocumentView, NewDocument
 from functions.core.wiring import Parts, make_timing
 from functions.finalizer.finalize import finalize
 from functions.planner.plan import plan

@@ -17,14 +17,13 @@ from functions.core.model import (
     Failure,
     FinalizeTask,
     Idempotency,
-    NewDocument,
     NewJob,
-    PartSize,
     Plan,
     PlanHint,
 )
 from functions.core.store.sql import SqlStore
 from functions.core.store.tables import legacy_documents
+from functions.core.uploads import NewDocument, PartSize
 from tests.fakes.stage import Stage
 
 TEXT = "aaaabbbbcccc"

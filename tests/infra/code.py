@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PORTS = "functions.core.ports"
+PORTS = ("functions.core.ports", "functions.core.store_port")
 _AT_ONCE = ("__init__", "__post_init__", "__call__", "__enter__", "__aenter__")  # whoever has the class may run these
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -83,8 +83,10 @@ class Code:
 
     def implementing(self, protocol: str) -> list[Place]:
         """The classes that have every method of a Protocol of the ports."""
-        wanted = self._methods(Place(PORTS, protocol))
-        return [place for place in self._classes if place.module != PORTS and wanted and wanted <= self._methods(place)]
+        [port] = (ports for ports in PORTS if protocol in self.modules[ports].classes)
+        wanted = self._methods(Place(port, protocol))
+        found = (place for place in self._classes if place.module not in PORTS)
+        return [place for place in found if wanted and wanted <= self._methods(place)]
 
     def kinds(self, name: str) -> set[str]:
         """The classes that a variable, parameter or field of this name is annotated with, or made from."""
@@ -143,7 +145,7 @@ class Code:
         meant: dict[str, set[Place]] = defaultdict(set)
         for place in self._classes:
             meant[place.name].add(place)
-        for protocol in self.modules[PORTS].classes:
+        for protocol in (name for ports in PORTS for name in self.modules[ports].classes):
             meant[protocol] |= set(self.implementing(protocol))
         trees = [module.tree for module in self.modules.values()]
         answers = _answers(trees)
@@ -195,7 +197,9 @@ def _typed(tree: ast.AST, answers: Mapping[str, set[str]]) -> Iterator[tuple[str
                 yield from ((bare(target), kind) for kind in kinds)
             case ast.Call(func=ast.Name(id=kind)):
                 yield kind, kind  # Class(…).method
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if "Self" in answers.get(name, ()):
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name)) if {"Self", kind} & answers.get(
+                name, set()
+            ):
                 yield name, kind  # Class.made(…).method
 
 

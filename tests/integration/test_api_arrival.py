@@ -15,8 +15,9 @@ from functions.api.document_views import DocumentBody
 from functions.api.handler import respond
 from functions.core.documents.s3 import S3Documents
 from functions.core.documents.uploads import S3Uploads
-from functions.core.model import Source, StoredPart
+from functions.core.model import Source
 from functions.core.threads import inline
+from functions.core.uploads import StoredPart
 from functions.core.wiring import Parts
 from tests.fakes.gateway import FakeContext, event, post_json
 from tests.fakes.shelf import etag_of

@@ -13,9 +13,10 @@ from functions.core.errors import DocumentsUnavailable, ProviderError, Rejected
 from functions.core.jobs import JobStatus
 from functions.core.keys import records_key, result_key
 from functions.core.messages import dump_chunk
-from functions.core.model import ChunkHint, ChunkResult, Claim, Deletion, Failure, ModelCall, Moved, PlanHint
+from functions.core.model import ChunkHint, ChunkResult, Claim, Failure, ModelCall, Moved, PlanHint
 from functions.core.sqs_event import Record
 from functions.core.store.tables import chunks, jobs, legacy_documents
+from functions.core.uploads import Deletion
 from functions.dead_letter.bury import bury
 from migrations.upgrade import downgrade, upgrade
 from tests.fakes.meanwhile import meanwhile, unanswered

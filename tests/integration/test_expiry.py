@@ -10,8 +10,8 @@ from sqlalchemy import func, insert, select
 from functions.core import disposal
 from functions.core.errors import DocumentsUnavailable, StoreUnavailable
 from functions.core.jobs import JobStatus
-from functions.core.model import Deletion
 from functions.core.store.tables import deletions, documents, idempotency_keys
+from functions.core.uploads import Deletion
 from functions.core.wiring import make_timing
 from functions.reconciler import expiry
 from functions.reconciler.expiry import Expiry

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from functions.core.jobs import ACTIVE_JOB, JobStatus
 from functions.core.keys import document_key, records_key, result_key
-from functions.core.model import Deletion, Source
+from functions.core.model import Source
 from functions.core.store.tables import chunks, deletions, documents, idempotency_keys, jobs
+from functions.core.uploads import Deletion
 from tests.fakes.meanwhile import unanswered
 from tests.fakes.stage import Stage
 

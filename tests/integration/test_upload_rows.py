@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from functions.core.chunking import split
 from functions.core.errors import DocumentMissing, DocumentUnreadable
 from functions.core.jobs import JobStatus
-from functions.core.model import DocumentView, Failure, NewDocument, NewJob, PartSize, Plan, Source
+from functions.core.model import Failure, NewJob, Plan, Source
 from functions.core.store.tables import deletions, documents, jobs
+from functions.core.uploads import DocumentView, NewDocument, PartSize
 from tests.fakes.meanwhile import unanswered
 from tests.fakes.stage import Stage
 

@@ -20,8 +20,9 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from functions.core.documents.s3 import PART, S3Documents, make_s3
 from functions.core.documents.uploads import S3Uploads
 from functions.core.errors import DocumentMissing, DocumentsUnavailable, DocumentUnreadable
-from functions.core.model import Offer, PartSize, Source, Stored
+from functions.core.model import Source
 from functions.core.threads import inline, on_threads
+from functions.core.uploads import Offer, PartSize, Stored
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -13,7 +13,7 @@ from functions.chunk_worker.writer import Writer
 from functions.core.background import background
 from functions.core.errors import StoreUnavailable
 from functions.core.model import ChunkResult, Moved
-from functions.core.ports import Store
+from functions.core.store_port import Store
 from tests.fakes.stage import FixedDeadline
 from tests.fixtures.virtual_time import run_virtual
 

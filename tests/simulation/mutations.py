@@ -464,8 +464,8 @@ MUTATIONS = [
     Mutation(
         "a document is not noted before it is written",
         "functions/api/submit.py",
-        "    key = None if isinstance(submission, UploadSubmission) else document_key(job_id)\n",
-        "    key = None\n",
+        "    object_key = None if isinstance(given, _Upload) else document_key(job_id)\n",
+        "    object_key = None\n",
         only=(Fault.S3_ANSWER_LOST, Fault.REFUSED, Fault.CRASH),
     ),
     Mutation(

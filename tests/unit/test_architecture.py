@@ -24,6 +24,8 @@ RULES = (
     "cuts",
     "graphemes",
     "ports",
+    "store_port",
+    "uploads",
 )
 ADAPTERS = ("store", "queues", "documents", "providers")
 LAYERS = {

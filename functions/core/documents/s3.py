@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
-    from functions.core.model import Source, StoredPart
+    from functions.core.model import Source
     from functions.core.ports import Runner
+    from functions.core.uploads import StoredPart
 
 PART = 5 * 1024 * 1024  # S3's smallest part of a multipart upload; so many bytes of a stream are in memory
 

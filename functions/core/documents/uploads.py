@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from functions.core.documents.bucket import Requests
 from functions.core.errors import DocumentMissing
-from functions.core.model import Offer, PartSize, Source, Stored, StoredPart
+from functions.core.model import Source
+from functions.core.uploads import Offer, PartSize, Stored, StoredPart
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

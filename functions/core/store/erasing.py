@@ -31,13 +31,13 @@ from sqlalchemy.dialects.postgresql import insert  # as in idempotency
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.core.keys import LEGACY, document_key, records_key, result_key
-from functions.core.model import Deletion
 from functions.core.store import uploads
 from functions.core.store.clock import now
 from functions.core.store.counting import ACTIVE, MOST
 from functions.core.store.legacy import erase_legacy
 from functions.core.store.tables import chunks, deletions, jobs
 from functions.core.store.timing import Timing
+from functions.core.uploads import Deletion
 
 _AT = bindparam("at", type_=BigInteger)  # the time as a value, so that an index can serve the comparison
 _CLOCK = select(now())

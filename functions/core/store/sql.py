@@ -14,14 +14,11 @@ from functions.core.model import (
     ChunkView,
     Claim,
     ClaimedBatch,
-    Deletion,
-    DocumentView,
     Earlier,
     Failure,
     FinalizeTask,
     JobView,
     Moved,
-    NewDocument,
     NewJob,
     Plan,
     PlanHint,
@@ -48,10 +45,11 @@ from functions.core.store import (
 )
 from functions.core.store.database import Database
 from functions.core.store.timing import Timing
+from functions.core.uploads import Deletion, DocumentView, NewDocument
 
 
 class SqlStore:
-    """`functions.core.ports.Store` on SQLite or Postgres. `renewals` has threads that no other call can take."""
+    """`functions.core.store_port.Store` on SQLite or Postgres. `renewals` has threads that no other call can take."""
 
     def __init__(self, database: Database, timing: Timing, *, renewals: Database) -> None:
         self._db = database

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Row, and_, bindparam, delete, insert, or_, select, update
 
 from functions.core.errors import DocumentMissing
-from functions.core.model import Deletion, DocumentView, NewDocument, NewJob, PartSize
+from functions.core.model import NewJob
 from functions.core.store.clock import now
 from functions.core.store.counting import MOST
 from functions.core.store.tables import documents
 from functions.core.store.timing import Timing
+from functions.core.uploads import Deletion, DocumentView, NewDocument, PartSize
 
 _UNTAKEN = documents.c.jobs == 0
 _VIEW = (*documents.c, and_(_UNTAKEN, documents.c.expires_at <= now()).label("expired"))
