@@ -9,17 +9,18 @@ from functools import cache
 import botocore.session
 from botocore import xform_name
 
-from tests.infra.code import Code, Place, literals
+from tests.infra.code import Code, Place, literals, under
 
 _TYPES = "mypy_boto3_"
 _BY_CLIENT = {"bedrock-runtime": "Converse"}  # called for us by a library, which gets the client
 _SIGNED = {"rds": ("generate_db_auth_token", "rds-db:connect")}  # no call, and a right all the same
 
 
-def services_and_calls(code: Code, place: Place) -> set[tuple[str, str]]:
+@cache
+def services_and_calls(code: Code, place: Place) -> frozenset[tuple[str, str]]:
     """(service, operation) for each method of a client that a place calls or names."""
     nodes = code.nodes(place)
-    said = literals(nodes) | {node.attr for top in nodes for node in ast.walk(top) if isinstance(node, ast.Attribute)}
+    said = literals(nodes) | {node.attr for top in nodes for node in under(top) if isinstance(node, ast.Attribute)}
     said.add(place.name.rpartition(".")[2])  # a Protocol's method that stands for the client's
     found = set()
     for service in _clients(code.modules[place.module].tree):
@@ -28,19 +29,20 @@ def services_and_calls(code: Code, place: Place) -> set[tuple[str, str]]:
             found.add((service, _SIGNED[service][1]))
         if service in _BY_CLIENT and service in said:
             found.add((service, _BY_CLIENT[service]))
-    return found
+    return frozenset(found)
 
 
+@cache
 def _clients(tree: ast.AST) -> set[str]:
     """The services that a module makes clients for, or is handed them by their types."""
     typed = {
         node.module.split(".")[0].removeprefix(_TYPES).replace("_", "-")
-        for node in ast.walk(tree)
+        for node in under(tree)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(_TYPES)
     }
     return typed | {
         str(node.args[0].value)
-        for node in ast.walk(tree)
+        for node in under(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("client", "create_client")

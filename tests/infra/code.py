@@ -11,7 +11,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,12 @@ class Module:
     imports: dict[str, Place] = field(default_factory=dict)
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     nodes: dict[str, list[ast.AST]] = field(default_factory=lambda: defaultdict(list))
+
+
+@cache
+def under(node: ast.AST) -> tuple[ast.AST, ...]:
+    """A node and all below it, walked once for all tests."""
+    return tuple(ast.walk(node))
 
 
 class Code:
@@ -94,7 +100,7 @@ class Code:
 
     def _of(self, module: Module, node: ast.AST, within: str | None) -> Iterator[Place]:
         imports = {**module.imports, **_imports(node)}
-        for each in ast.walk(node):
+        for each in under(node):
             match each:
                 case ast.Import() | ast.ImportFrom():
                     for place in _imports(each).values():
@@ -176,7 +182,7 @@ def _answers(trees: Iterable[ast.AST]) -> Mapping[str, set[str]]:
     """What functions of a name are annotated to answer with."""
     found: dict[str, set[str]] = defaultdict(set)
     for tree in trees:
-        for node in ast.walk(tree):
+        for node in under(tree):
             if isinstance(node, _Function) and node.returns is not None:
                 found[node.name] |= _words(node.returns)
     return found
@@ -184,7 +190,7 @@ def _answers(trees: Iterable[ast.AST]) -> Mapping[str, set[str]]:
 
 def _typed(tree: ast.AST, answers: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
     """(name without underscores, class) of all annotations, and of variables by what they are assigned."""
-    for node in ast.walk(tree):
+    for node in under(tree):
         match node:
             case ast.arg(arg=name, annotation=annotation) if annotation is not None:
                 yield from ((name.lstrip("_"), kind) for kind in _words(annotation))
@@ -208,7 +214,7 @@ def _last(called: ast.expr) -> str:
 
 
 def _words(annotation: ast.expr) -> set[str]:
-    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    return {node.id for node in under(annotation) if isinstance(node, ast.Name)}
 
 
 def _read(name: str, path: Path) -> Module:
@@ -240,7 +246,7 @@ def _take(module: Module, statement: ast.stmt) -> None:
 
 def _imports(node: ast.AST) -> dict[str, Place]:
     found: dict[str, Place] = {}
-    for each in ast.walk(node):
+    for each in under(node):
         if isinstance(each, ast.ImportFrom) and each.module:
             found |= {alias.asname or alias.name: Place(each.module, alias.name) for alias in each.names}
         elif isinstance(each, ast.Import):
@@ -258,6 +264,6 @@ def literals(nodes: Iterable[ast.AST]) -> set[str]:
     return {
         node.value
         for top in nodes
-        for node in ast.walk(top)
+        for node in under(top)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

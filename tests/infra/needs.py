@@ -13,7 +13,7 @@ from functions.core import keys
 from functions.core.settings import PREFIX
 from local.templates.written import Function, Template
 from tests.infra.calls import services_and_calls
-from tests.infra.code import Code, Place, bare
+from tests.infra.code import Code, Place, bare, under
 from tests.infra.expressions import named, walk
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/: where the action has another name than the call
@@ -144,7 +144,7 @@ class Needs:
         """Where the code outside of the adapters calls a method of `documents` or `uploads`."""
         for place in sorted(reached):
             if not place.module.startswith("functions.core.documents"):
-                for each in (node for top in self.code.nodes(place) for node in ast.walk(top)):
+                for each in (node for top in self.code.nodes(place) for node in under(top)):
                     if isinstance(each, ast.Call) and _is_call_of(each, receiver, method):
                         yield place, each
 
@@ -164,7 +164,7 @@ class Needs:
 
     def _assigned(self, place: Place, key: ast.expr) -> ast.expr:
         """What a variable of the place is given there."""
-        for node in (each for top in self.code.nodes(place) for each in ast.walk(top)):
+        for node in (each for top in self.code.nodes(place) for each in under(top)):
             match node, key:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value), ast.Name(id=asked) if name == asked:
                     return value
@@ -174,7 +174,7 @@ class Needs:
         """Where the keys of such records lead, but for those that are made to be read at once."""
         found: set[str] = set()
         for place in self.code.places():
-            nodes = [node for top in self.code.nodes(place) for node in ast.walk(top)]
+            nodes = [node for top in self.code.nodes(place) for node in under(top)]
             read = [
                 node.args[0] for node in nodes if isinstance(node, ast.Call) and _is_call_of(node, "documents", "read")
             ]
@@ -185,7 +185,7 @@ class Needs:
 
     def _named(self, places: Iterable[Place]) -> set[str]:
         """The prefixes of the keys that some places name."""
-        nodes = (node for place in places for top in self.code.nodes(place) for node in ast.walk(top))
+        nodes = (node for place in places for top in self.code.nodes(place) for node in under(top))
         names = {bare(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute)}
         return {prefix for name, prefix in _prefixes_of_keys().items() if name in names}
 
@@ -280,7 +280,7 @@ def _attributes(code: Code, places: Iterable[Place]) -> set[str]:
         node.attr
         for place in places
         for top in code.nodes(place)
-        for node in ast.walk(top)
+        for node in under(top)
         if isinstance(node, ast.Attribute)
     }
 
@@ -305,7 +305,7 @@ def _versioned(call: ast.Call) -> bool:
 def _parameters(nodes: Iterable[ast.AST]) -> set[str]:
     """The names under which a request is told something: keywords, and keys of dictionaries that are made or filled."""
     found: set[str] = set()
-    for node in (each for top in nodes for each in ast.walk(top)):
+    for node in (each for top in nodes for each in under(top)):
         match node:
             case ast.keyword(arg=str(name)):
                 found.add(name)
