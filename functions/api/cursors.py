@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from functions.api.strict import wrong
+from functions.core.ids import ALPHABET, in_base32
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # as in ids
 _DIGITS = 6  # 30 bits: a thousand million chunks
-_CHUNK = re.compile(rf"c[{_ALPHABET}]{{{_DIGITS}}}")
-_JOB = re.compile(rf"j[{_ALPHABET}]{{30}}")  # as long as ids are
+_CHUNK = re.compile(rf"c[{ALPHABET}]{{{_DIGITS}}}")
+_JOB = re.compile(rf"j[{ALPHABET}]{{30}}")  # as long as ids are
 
 FIRST = -1
 """Before the first chunk."""
@@ -20,14 +20,14 @@ FIRST = -1
 
 def after_chunk(chunk_index: int) -> str:
     """The cursor of a page that ends with this chunk."""
-    return "c" + "".join(_ALPHABET[(chunk_index >> shift) & 31] for shift in range(5 * (_DIGITS - 1), -1, -5))
+    return "c" + in_base32(chunk_index, _DIGITS)
 
 
 def chunk_of(cursor: str | None) -> int:
     """The chunk behind which the next page begins; `FIRST` without a cursor."""
     value = 0
     for character in (cursor or "")[1:]:
-        value = (value << 5) | _ALPHABET.index(character)
+        value = (value << 5) | ALPHABET.index(character)
     return FIRST if cursor is None else value
 
 

@@ -6,13 +6,18 @@ import secrets
 import time
 
 RANDOM_BITS = 100
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in ASCII order: text order is time order
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, in ASCII order: text order is the numbers' order
 
 
 def job_id_of(now_ms: int, bits: int) -> str:
     """10 characters of milliseconds since 1970 and 20 of `RANDOM_BITS` random bits, after ULID."""
     value = (now_ms << RANDOM_BITS) | bits
-    return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(145, -1, -5))
+    return in_base32(value, 30)
+
+
+def in_base32(value: int, digits: int) -> str:
+    """So many digits of `ALPHABET`, the highest first."""
+    return "".join(ALPHABET[(value >> shift) & 31] for shift in range(5 * (digits - 1), -1, -5))
 
 
 def new_job_id() -> str:
